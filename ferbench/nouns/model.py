@@ -1,0 +1,192 @@
+"""Models: networks that the engine trains, and estimators that train themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ferbench.nouns.emotions import LabelKind, Modality, Task
+from ferbench.nouns.paper import Paper, Reported
+from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.settings import Options
+from ferbench.nouns.split import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """What a network is built for.
+
+    ``classes``: number of outputs. ``channels`` and ``size``: of the picture that it is given (float [n, channels,
+    size, size]). ``inputs``: shape of every input by name, without the sample axis. A network with one input is called
+    as ``net(x)``; one with several as ``net(**inputs)``; where samples vary in length, ``mask`` is passed as well.
+    It returns logits (or values of a regression), float [n, classes].
+    """
+
+    classes: int
+    channels: int
+    size: int
+    task: Task = "single-label"
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+class RequiredCell(Protocol):
+    """A finished cell that a model or sampler asked for by role."""
+
+    @property
+    def id(self) -> str:
+        """Its cell id."""
+
+    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
+        """Its stored predictions, float32 [n, k], in the order of the side's samples."""
+
+    def network(self) -> nn.Module:
+        """Its trained network, in evaluation mode, on the CPU. Raises PluginError for an estimator."""
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Where a training stands when an objective is called. ``epoch`` and ``step`` count from 0 over the whole cell."""
+
+    epoch: int
+    step: int
+    stage: int
+    classes: tuple[str, ...]
+    device: torch.device
+    rng: np.random.Generator
+    required: Mapping[str, RequiredCell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What an objective returns: ``loss`` (scalar tensor), ``scores`` (logits [n, k]) and numbers to log."""
+
+    loss: torch.Tensor
+    scores: torch.Tensor
+    logs: Mapping[str, float] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """A training step's forward pass and loss.
+
+    An objective with state (centres, a queue) also has ``state_dict()`` and ``load_state_dict(state)``, and
+    ``parameters()`` where some of it learns; an :class:`torch.nn.Module` has all three.
+    """
+
+    def __call__(self, net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
+        """Compute the loss of one batch."""
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """Given to an estimator: seed, threads, class names, options and required cells."""
+
+    seed: int
+    threads: int
+    classes: tuple[str, ...]
+    task: Task
+    options: Options
+    required: Mapping[str, RequiredCell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training samples of an estimator, prepared as its recipe's ``input`` says.
+
+    ``inputs``: float32 [n, channels, height, width] by input name. ``targets``: int64 [n] or float32 [n, k].
+    ``weights``: float32 [n] or None.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+
+
+class Estimator(Protocol):
+    """A model that trains itself. Its state is arrays and plain data, never a pickle."""
+
+    def fit(self, data: TrainingData, context: FitContext) -> None:
+        """Train."""
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Scores [n, k]: probabilities that sum to one (single label), or values (regression)."""
+
+    def state(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, Any]]:
+        """Arrays, and plain data that JSON can hold, from which :meth:`restore` makes the estimator again."""
+
+    def restore(self, arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]) -> None:
+        """Become the estimator whose state this is."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A hyperparameter that takes one of ``values``."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A hyperparameter between ``low`` and ``high``; ``log``: evenly spread over its logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Pretrained weights that a model starts from: a registered asset, and what it was trained on."""
+
+    name: str
+    sha256: str
+    trained_on: str
+    how_to_get: str = ""
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A method: a network (``build``) or an estimator (``estimator``), with everything a table needs to name it.
+
+    ``build(spec, **options)`` returns an :class:`torch.nn.Module`; ``estimator(**options)`` an :class:`Estimator`;
+    ``objective(spec, **options)`` an :class:`Objective`. Each is a function or ``"package.module:name"``. ``requires``
+    names other models by role; their cells are trained first, on the same fold and seed, and shared.
+    ``label_kinds``: forms of training targets that it takes. ``reference``: the input and classes at which
+    parameters and FLOPs are counted. ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried.
+    ``deterministic``: seeds make no difference, so one is enough. ``floor``: a baseline below which a method has
+    learnt nothing.
+    """
+
+    name: str
+    build: Callable[..., nn.Module] | str | None = None
+    estimator: Callable[..., Estimator] | str | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    variant: str = ""
+    options: Options = field(default_factory=Options)
+    objective: Callable[..., Objective] | str | None = None
+    requires: Mapping[str, str] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ("single-label",)
+    label_kinds: tuple[LabelKind, ...] = ("hard", "soft")
+    modality: Modality = "image"
+    inputs: tuple[str, ...] = ("image",)
+    weights: tuple[Weights, ...] = ()
+    reference: NetSpec = field(default_factory=lambda: NetSpec(classes=7, channels=1, size=48))
+    search_space: Mapping[str, Choice | Range] = field(default_factory=dict)
+    description: str = ""
+    paper: Paper | None = None
+    reported: Sequence[Reported] = ()
+    tags: frozenset[str] = frozenset()
+    deterministic: bool = False
+    floor: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """``name`` or ``name@variant``."""
+        return f"{self.name}@{self.variant}" if self.variant else self.name

@@ -1,0 +1,148 @@
+"""The recipe: everything about a training, as plain validated data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ferbench.nouns.augmentation import Augmentation, SingleView, TestViews
+from ferbench.nouns.emotions import Side
+from ferbench.nouns.recipe_parts import (
+    SGD,
+    Constant,
+    CrossEntropy,
+    DefaultInit,
+    Init,
+    Loss,
+    Optimizer,
+    Schedule,
+    Step,
+)
+from ferbench.nouns.settings import Settings
+
+
+class Input(Settings):
+    """How raw pixels become a network's input.
+
+    ``size``: pictures are resized to this many pixels first (None: as they are). ``channels``: 1 (colour is turned to
+    grey) or 3 (grey is repeated); None: as they are. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1], ``imagenet``
+    (ImageNet's mean and standard deviation) or ``mean-std`` (of the training split).
+    """
+
+    size: int | None = Field(None, gt=0)
+    channels: Literal[1, 3] | None = None
+    normalise: Literal["unit", "signed", "imagenet", "mean-std"] = "unit"
+    interpolation: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
+    train_frames: int | None = Field(None, gt=0, description="frames of a clip read in training (None: all)")
+    test_frames: int | None = Field(None, gt=0, description="frames of a clip read at test (None: all)")
+
+
+class EarlyStopping(Settings):
+    """Stop after ``patience`` epochs in which the val score rose by no more than ``min_delta``."""
+
+    patience: int = Field(gt=0)
+    min_delta: float = Field(0.0, ge=0)
+
+
+class EMA(Settings):
+    """Exponential moving average of the weights, updated every ``every`` steps; val and test see the average."""
+
+    decay: float = Field(0.999, gt=0, lt=1)
+    every: int = Field(1, ge=1)
+
+
+class Stage(Settings):
+    """A part of a training with settings of its own; what is None is the recipe's.
+
+    ``trainable``: patterns of parameter names that learn (``*`` all, ``head.*``); the others are frozen. ``sides``:
+    what it trains on; a stage that sees val forbids selection on val. ``start``: go on from the last weights, or from
+    the best so far.
+    """
+
+    epochs: int = Field(gt=0)
+    trainable: tuple[str, ...] = ("*",)
+    sides: tuple[Literal["train", "val"], ...] = ("train",)
+    start: Literal["last", "best"] = "last"
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    loss: Loss | None = None
+    augmentation: tuple[Augmentation, ...] | None = None
+
+
+class Recipe(Settings):
+    """Everything about a training.
+
+    ``stages`` replaces ``epochs`` where a training has several parts. ``selection``: which weights are reported:
+    ``best-val`` (highest val score), ``last``, or ``oracle`` (highest test score; shown, never ranked).
+    ``monitor``: the val score by which selection, early stopping and plateaus go; ``auto`` is accuracy where labels
+    are single, else the loss. ``precision``: ``auto`` follows a fixed rule for each device.
+    """
+
+    epochs: int = Field(10, gt=0)
+    batch_size: int = Field(128, gt=0)
+    optimizer: Optimizer = SGD()
+    schedule: Schedule = Constant()
+    loss: Loss = CrossEntropy()
+    init: Init = DefaultInit()
+    input: Input = Input()
+    augmentation: tuple[Augmentation, ...] = ()
+    tta: TestViews = SingleView()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    selection: Literal["best-val", "last", "oracle"] = "best-val"
+    monitor: Literal["auto", "accuracy", "loss"] = "auto"
+    early_stopping: EarlyStopping | None = None
+    ema: EMA | None = None
+    stages: tuple[Annotated[Stage, Field()], ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.selection != "last" and any("val" in stage.sides for stage in self.stages):
+            raise ValueError('a stage trains on val, so weights cannot be selected on it: set selection = "last"')
+        if any("train" not in stage.sides for stage in self.stages):
+            raise ValueError('every stage must train on "train"')
+        return self
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.planned_stages())
+
+    def planned_stages(self) -> tuple[Stage, ...]:
+        """The stages with everything filled in; one where the recipe names none."""
+        stages = self.stages or (Stage(epochs=self.epochs),)
+        return tuple(
+            stage.model_copy(
+                update={
+                    "optimizer": stage.optimizer or self.optimizer,
+                    "schedule": stage.schedule or self.schedule,
+                    "loss": stage.loss or self.loss,
+                    "augmentation": self.augmentation if stage.augmentation is None else stage.augmentation,
+                }
+            )
+            for stage in stages
+        )
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The same recipe over ``epochs`` epochs: stages and milestones are scaled, each stage keeps at least one."""
+        factor = epochs / self.total_epochs
+        stages = tuple(
+            stage.model_copy(
+                update={
+                    "epochs": max(1, round(stage.epochs * factor)),
+                    "schedule": _scaled(stage.schedule, factor) if stage.schedule else None,
+                }
+            )
+            for stage in self.stages
+        )
+        return self.model_copy(update={"epochs": epochs, "stages": stages, "schedule": _scaled(self.schedule, factor)})
+
+
+def _scaled(schedule: Schedule, factor: float) -> Schedule:
+    if not isinstance(schedule, Step):
+        return schedule
+    milestones = sorted({max(1, round(milestone * factor)) for milestone in schedule.milestones})
+    return schedule.model_copy(update={"milestones": tuple(milestones)})
+
+
+SIDES: tuple[Side, ...] = ("train", "val", "test")

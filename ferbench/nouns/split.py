@@ -1,0 +1,81 @@
+"""One side of a fold behind one interface, whether it lies in memory or streams from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ferbench.nouns.emotions import LabelKind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of a sample is read: every frame, or ``frames`` of them."""
+
+    frames: int | None = None
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples ready to be worked on.
+
+    ``inputs`` holds an array or tensor per input name, first axis the sample (images: uint8 [n, height, width] or
+    [n, channels, height, width] from a split; float [n, channels, height, width] once prepared for a network).
+    ``target`` is int64 [n] for hard labels, float32 [n, k] otherwise. ``mask`` is bool [n, frames], True where a frame
+    is real, for inputs of varying length. ``weight`` is float32 [n], the weight of each sample in the loss.
+    """
+
+    inputs: Mapping[str, Any]
+    target: Any
+    mask: Any = None
+    weight: Any = None
+
+
+class Split(Protocol):
+    """One side of a fold. Indices run from 0 to ``len(split) - 1``."""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Sample ids, str [n]; they never change."""
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Targets in the form of :attr:`label_kind`."""
+
+    @property
+    def groups(self) -> Mapping[str, np.ndarray]:
+        """Subject, clip or trial of each sample, where the data set knows them; each [n]."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names (or dimensions of a regression) in the order of the outputs."""
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """The form of the targets."""
+
+    @property
+    def arrays(self) -> Mapping[str, np.ndarray] | None:
+        """Every input of the whole side, uint8 [n, ...], where it fits in memory; None where it streams."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    def batch(self, indices: np.ndarray, view: View, rng: np.random.Generator) -> Batch:
+        """Read the samples at ``indices`` (int64 [m]) as numpy arrays."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three sides of one fold, and what their making found out."""
+
+    train: Split
+    val: Split
+    test: Split
+    notes: tuple[str, ...] = field(default=())
+    """Marks for the table, such as ``subjects on several sides (allowed)``."""

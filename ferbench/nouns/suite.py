@@ -1,0 +1,43 @@
+"""Suites and run settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ferbench.nouns.settings import Settings
+
+
+class RunSettings(Settings):
+    """How cells run. None of it is part of a cell's identity; it is recorded as its environment."""
+
+    device: str = "auto"
+    threads: int | None = Field(None, gt=0, description="CPU threads of a cell (None: the cores divided by jobs)")
+    jobs: int = Field(1, gt=0)
+    checkpoint_seconds: float = Field(60.0, ge=0)
+    timeout_minutes: float | None = Field(None, gt=0)
+    retries: int = Field(2, ge=0, description="tries after a fault of the machine (signal, lost process)")
+    allow_microbatch: bool = False
+    workers: int = Field(2, ge=0, description="loader processes of a split that streams from disk")
+    probe: bool = Field(True, description="time each row for a moment first, to estimate the whole run")
+
+
+class Suite(Settings):
+    """What is compared with what.
+
+    Lists may name things, ``tag:NAME`` or ``*`` (default variants only). ``set`` holds overrides as for ``--set``.
+    ``metrics[0]`` is the one by which the table is sorted.
+    """
+
+    name: str
+    description: str = ""
+    datasets: tuple[str, ...] = Field(min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+    samplers: tuple[str, ...] = Field(("plain",), min_length=1)
+    metrics: tuple[str, ...] = Field(("accuracy", "balanced-accuracy", "macro-f1"), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0, 1, 2), min_length=1)
+    epochs: int | None = Field(None, gt=0)
+    limit: int | None = Field(None, gt=0)
+    selection: Literal["best-val", "last", "oracle"] | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
