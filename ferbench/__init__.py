@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         StepContext,
         StepResult,
         TrainingData,
-        Weights,
     )
     from ferbench.nouns.paper import Paper, Reported
     from ferbench.nouns.recipe import EMA, EarlyStopping, Input, Recipe, Stage
@@ -153,7 +152,6 @@ _HOMES = {
         "StepContext",
         "StepResult",
         "TrainingData",
-        "Weights",
     ),
     "ferbench.nouns.paper": (
         "Paper",
@@ -293,7 +291,6 @@ __all__ = [
     "TruncatedNormalInit",
     "UnknownNameError",
     "View",
-    "Weights",
     "XavierInit",
     "carve",
     "given_split",

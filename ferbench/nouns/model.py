@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ferbench.nouns.emotions import LabelKind, Modality, Task
@@ -141,17 +140,6 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Pretrained weights that a model starts from: a registered asset, and what it was trained on."""
-
-    name: str
-    sha256: str
-    trained_on: str
-    how_to_get: str = ""
-    path: Path | None = None
-
-
-@dataclass(frozen=True)
 class Model:
     """A method: a network (``build``) or an estimator (``estimator``), with everything a table needs to name it.
 
@@ -161,7 +149,7 @@ class Model:
     ``label_kinds``: forms of training targets that it takes. ``reference``: the input and classes at which
     parameters and FLOPs are counted. ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried.
     ``deterministic``: seeds make no difference, so one is enough. ``floor``: a baseline below which a method has
-    learnt nothing.
+    learnt nothing. ``extra_data``: what its initial weights were trained on, empty for none.
     """
 
     name: str
@@ -176,7 +164,7 @@ class Model:
     label_kinds: tuple[LabelKind, ...] = ("hard", "soft")
     modality: Modality = "image"
     inputs: tuple[str, ...] = ("image",)
-    weights: tuple[Weights, ...] = ()
+    extra_data: str = ""
     reference: NetSpec = field(default_factory=lambda: NetSpec(classes=7, channels=1, size=48))
     search_space: Mapping[str, Choice | Range] = field(default_factory=dict)
     description: str = ""

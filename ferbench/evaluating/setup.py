@@ -1,0 +1,112 @@
+"""Everything a cell works with, made again from its record: plugins, data, splits, recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferbench.data.registry import Loaded, load
+from ferbench.data.splits import limited, make_splits
+from ferbench.errors import DataError, UnknownNameError, did_you_mean
+from ferbench.nouns.dataset import Dataset, ProtocolRule
+from ferbench.nouns.model import Model, NetSpec
+from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.sampler import Sampler
+from ferbench.nouns.settings import Options, validated
+from ferbench.nouns.split import Splits
+from ferbench.plugins import Installed, discover
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A cell's parts."""
+
+    installed: Installed
+    record: Mapping[str, Any]
+    loaded: Loaded
+    rule: ProtocolRule
+    splits: Splits
+    model: Model
+    sampler: Sampler
+    recipe: Recipe
+    model_options: Options
+    sampler_options: Options
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set."""
+        return self.loaded.dataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the outputs."""
+        return self.splits.train.classes
+
+
+def rebuild(record: Mapping[str, Any]) -> Setup:
+    """Make the parts of the cell that ``record`` (its ``cell.json``) describes.
+
+    Raises DataError when the data on this machine are not those that the cell was planned on, MissingDataError and
+    PluginError when something is gone.
+    """
+    row = record["row"]
+    installed = discover(only=record["plugins"], files=[Path(name) for name in record["plugin_files"]])
+    dataset = installed.dataset(row["dataset"])
+    loaded = load(dataset)
+    if loaded.fingerprint != row["fingerprint"]:
+        raise DataError(
+            f"The registered copy of {dataset.name} is {loaded.fingerprint}, but this cell was planned on "
+            f"{row['fingerprint']}. Register the former copy again, or start a new run."
+        )
+    rule = find_protocol(dataset, row["protocol"])
+    splits = make_splits(loaded, rule, record["fold"])
+    if row["limit"] is not None:
+        splits = Splits(limited(splits.train, row["limit"]), splits.val, splits.test, splits.notes)
+    model, sampler = installed.model(full_name(row)), installed.sampler(row["sampler"])
+    return Setup(
+        installed=installed,
+        record=record,
+        loaded=loaded,
+        rule=rule,
+        splits=splits,
+        model=model,
+        sampler=sampler,
+        recipe=recipe_of(row["recipe"]),
+        model_options=validated(type(model.options), row["model_options"]),
+        sampler_options=validated(type(sampler.options), row["sampler_options"]),
+    )
+
+
+def full_name(row: Mapping[str, Any]) -> str:
+    """``model@variant`` of a row key."""
+    return f"{row['model']}@{row['variant']}" if row["variant"] else str(row["model"])
+
+
+def recipe_of(data: Mapping[str, Any]) -> Recipe:
+    """The recipe of a row key (an estimator's holds its ``input`` alone)."""
+    return validated(Recipe, data, "recipe")
+
+
+def find_protocol(dataset: Dataset, name: str) -> ProtocolRule:
+    """The data set's protocol of that name; empty: its default. Raises UnknownNameError."""
+    known = {rule.name: rule for rule in dataset.protocols}
+    if not name:
+        return dataset.default_protocol
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UnknownNameError(f"{dataset.name} has no protocol {name!r}.{hint} Known: {', '.join(known)}.")
+    return known[name]
+
+
+def net_spec(setup: Setup, shape: tuple[int, int, int], size: int) -> NetSpec:
+    """What the cell's network is built for; ``shape`` is (channels, height, width) of the resized pictures."""
+    channels = setup.recipe.input.channels or shape[0]
+    return NetSpec(
+        classes=len(setup.classes),
+        channels=channels,
+        size=size,
+        task=setup.dataset.task,
+        inputs={name: (channels, size, size) for name in setup.dataset.inputs},
+    )

@@ -1,0 +1,76 @@
+"""Atomic files: whoever reads one sees the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ferbench.errors import StoreError
+
+
+@contextmanager
+def disk_faults(path: Path) -> Iterator[None]:
+    """Turn faults of the disk (full, read-only, no permission) into StoreError with the mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"The disk is full: {path} could not be written. Free some space (`ferbench gc --out …` frees weights "
+                "that nothing needs) and run the same command again; everything finished so far is kept."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror}. Choose another folder with --out, or mend permissions."
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise StoreError(f"{path} cannot be made: there is a file in its way. Choose another --out.") from error
+        raise
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place. Raises StoreError."""
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain data as JSON, atomically. Not-a-number is refused: write null."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises StoreError when the file is damaged, FileNotFoundError when it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} is damaged ({error}). Remove it, and run again.") from None
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder if it is there."""
+    with disk_faults(path):
+        shutil.rmtree(path, ignore_errors=False) if path.exists() else None

@@ -1,0 +1,172 @@
+"""The store: the folder where cells live. It is enough by itself to compute every metric and table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ferbench.errors import StoreError
+from ferbench.store.files import disk_faults, read_json, write_json, write_text
+from ferbench.store.lease import is_live
+
+if TYPE_CHECKING:
+    from ferbench.store.predictions import Predictions
+
+SCHEMA = 1
+State = Literal["planned", "running", "done", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """The files of one cell."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The cell's id, the name of its folder."""
+        return self.path.name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """``cell.json``: everything in the id, and facts for the table."""
+        return dict(read_json(self.path / "cell.json"))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """``environment.json``: device, threads, precision, versions, machine; empty before the first start."""
+        return self._optional("environment.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """``status.json``; a cell that says it runs although no living process holds it counts as planned."""
+        status = self._optional("status.json") or {"state": "planned"}
+        if status["state"] == "running" and not is_live(self.path / "lease.json"):
+            status["state"] = "planned"
+        if status["state"] == "done" and not (self.path / "predictions.parquet").exists():
+            status = {"state": "planned", "cause": "its predictions are missing"}
+        return status
+
+    @property
+    def state(self) -> State:
+        """The state in :attr:`status`."""
+        state: State = self.status["state"]
+        return state
+
+    @property
+    def resume(self) -> Path:
+        """The folder of the unfinished training."""
+        return self.path / "resume"
+
+    def set_status(self, state: State, **facts: Any) -> None:
+        """Write ``status.json``: the state and what is known beside it (facts already there stay)."""
+        write_json(self.path / "status.json", {**self._optional("status.json"), "cause": "", **facts, "state": state})
+
+    def metrics(self, evaluation: str = "default") -> dict[str, Any]:
+        """Metrics per side, as the cell computed them."""
+        return dict(read_json(self._evaluation(evaluation) / "metrics.json"))
+
+    def predictions(self, evaluation: str = "default") -> Predictions:
+        """Stored predictions. Raises StoreError when they are missing or damaged."""
+        from ferbench.store.predictions import read_predictions
+
+        return read_predictions(self._evaluation(evaluation) / "predictions.parquet")
+
+    def evaluations(self) -> list[str]:
+        """Ids of the further evaluations."""
+        folder = self.path / "evaluations"
+        return sorted(p.name for p in folder.iterdir() if (p / "metrics.json").exists()) if folder.exists() else []
+
+    def history(self) -> list[dict[str, str]]:
+        """``history.csv``, a row per epoch; empty before the first."""
+        path = self.path / "history.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as handle:
+            return list(csv.DictReader(handle))
+
+    def write_history(self, rows: Sequence[Mapping[str, float | int]]) -> None:
+        """Write ``history.csv`` anew; numbers in their shortest exact form."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        lines = [",".join(columns)]
+        lines += [",".join("" if row.get(c) is None else repr(row[c]) for c in columns) for row in rows]
+        write_text(self.path / "history.csv", "\n".join(lines) + "\n")
+
+    def _evaluation(self, name: str) -> Path:
+        return self.path if name == "default" else self.path / "evaluations" / name
+
+    def _optional(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        return dict(read_json(path)) if path.exists() else {}
+
+
+class Store:
+    """A folder of cells, runs and data set tables."""
+
+    def __init__(self, out: Path, create: bool = False) -> None:
+        """Open ``out``; with ``create`` make it.
+
+        Raises StoreError when it is missing, unwritable or of another schema.
+        """
+        self.out = out
+        marker = out / "store.json"
+        if create and not marker.exists():
+            with disk_faults(out):
+                out.mkdir(parents=True, exist_ok=True)
+            write_json(marker, {"schema": SCHEMA, "written_by": "ferbench"})
+        if not marker.exists():
+            raise StoreError(
+                f"There are no results in {out}. Name their folder with --out, or start with `ferbench run`."
+            )
+        schema = read_json(marker).get("schema")
+        if schema != SCHEMA:
+            raise StoreError(
+                f"{out} was written with schema {schema}, this ferbench reads schema {SCHEMA}. "
+                "Use the ferbench version that wrote it, or another --out."
+            )
+
+    def cell(self, cell_id: str) -> CellFolder:
+        """The folder of a cell, which need not exist yet."""
+        return CellFolder(self.out / "cells" / cell_id)
+
+    @property
+    def cells(self) -> Iterator[CellFolder]:
+        """All cells, by id."""
+        folder = self.out / "cells"
+        for path in sorted(folder.iterdir()) if folder.exists() else []:
+            if (path / "cell.json").exists():
+                yield CellFolder(path)
+
+    def find(self, prefix: str) -> CellFolder:
+        """The cell whose id begins with ``prefix``. Raises StoreError when there is none, or more than one."""
+        found = [cell for cell in self.cells if cell.id.startswith(prefix)]
+        if len(found) != 1:
+            what = "No cell" if not found else f"{len(found)} cells"
+            raise StoreError(
+                f"{what} in {self.out} with an id that begins with {prefix!r}; `ferbench status` lists them."
+            )
+        return found[0]
+
+    def dataset_table(self, fingerprint: str) -> Path:
+        """Where the table of a data set lies."""
+        return self.out / "datasets" / f"{fingerprint}.parquet"
+
+    def run_ids(self) -> list[str]:
+        """Ids of all runs, oldest first."""
+        folder = self.out / "runs"
+        return sorted(path.stem for path in folder.glob("*.json")) if folder.exists() else []
+
+    def run(self, run_id: str | None = None) -> dict[str, Any]:
+        """What a run asked for (default: the latest). Raises StoreError when there is none of that id."""
+        known = self.run_ids()
+        wanted = run_id or (known[-1] if known else "")
+        if wanted not in known:
+            raise StoreError(f"There is no run {wanted!r} in {self.out}. Known: {', '.join(known) or 'none'}.")
+        return dict(read_json(self.out / "runs" / f"{wanted}.json"))
+
+    def write_run(self, run: Mapping[str, Any]) -> None:
+        """Write ``runs/<id>.json``."""
+        write_json(self.out / "runs" / f"{run['id']}.json", dict(run))

@@ -1,0 +1,122 @@
+"""One training step: forward, backward, update; and what happens when the memory does not suffice."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ferbench.errors import TrainingError
+from ferbench.nouns.model import Objective, StepContext
+from ferbench.nouns.split import Batch
+from ferbench.training.precision import Numerics
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """Everything that a step works with."""
+
+    net: nn.Module
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    numerics: Numerics
+    allow_microbatch: bool
+
+
+def training_step(
+    stepper: Stepper, batch: Batch, context: StepContext, chunks: int
+) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Update the weights once; return the loss (scalar), the scores [n, k], both detached, and the chunks used.
+
+    With more than one chunk, gradients of parts of the batch are accumulated. Raises TrainingError when memory runs
+    out and micro-batches are not allowed, with the batch size that would fit.
+    """
+    while True:
+        try:
+            loss, scores = _accumulate(stepper, batch, context, chunks)
+            stepper.optimizer.step()
+            return loss, scores, chunks
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        release_memory(stepper)
+        size = len(batch.target)
+        if not stepper.allow_microbatch or chunks >= size:
+            raise TrainingError(_advice(stepper, batch, context, size))
+        chunks = min(size, chunks * 2)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the memory of the device or the machine did not suffice."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def release_memory(stepper: Stepper) -> None:
+    """Drop gradients and cached blocks."""
+    stepper.optimizer.zero_grad(set_to_none=True)
+    gc.collect()
+    if stepper.numerics.device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[torch.Tensor, torch.Tensor]:
+    stepper.optimizer.zero_grad(set_to_none=True)
+    total, parts = None, []
+    for share, piece in _pieces(batch, chunks):
+        with stepper.numerics.autocast():
+            result = stepper.objective(stepper.net, piece, context)
+        loss = result.loss * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = loss.detach() if total is None else total + loss.detach()
+        parts.append(result.scores.detach())
+    if total is None:
+        raise TrainingError(
+            "A batch without samples was drawn; the sampler's batch rule must not return empty batches."
+        )
+    return total, parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _pieces(batch: Batch, chunks: int) -> Iterator[tuple[float, Batch]]:
+    if chunks == 1:
+        yield 1.0, batch
+        return
+    size = len(batch.target)
+    step = -(-size // chunks)
+    for start in range(0, size, step):
+        cut = slice(start, min(start + step, size))
+        piece = Batch(
+            {name: value[cut] for name, value in batch.inputs.items()},
+            batch.target[cut],
+            None if batch.mask is None else batch.mask[cut],
+            None if batch.weight is None else batch.weight[cut],
+        )
+        yield len(piece.target) / size, piece
+
+
+def _advice(stepper: Stepper, batch: Batch, context: StepContext, size: int) -> str:
+    fits = size // 2
+    while fits >= 1 and not _fits(stepper, batch, context, fits):
+        fits //= 2
+    where = f"Out of memory in epoch {context.epoch}, step {context.step}, at batch size {size}"
+    if fits < 1:
+        return f"{where}; not even one sample fits on {stepper.numerics.device}."
+    return (
+        f"{where}; {fits} would fit. Set recipe.batch_size={fits}, or keep the recipe with "
+        "--set run.allow_microbatch=true (gradients are accumulated, and the row is marked)."
+    )
+
+
+def _fits(stepper: Stepper, batch: Batch, context: StepContext, size: int) -> bool:
+    try:
+        _, piece = next(_pieces(batch, -(-len(batch.target) // size)))
+        _accumulate(stepper, piece, context, 1)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        release_memory(stepper)
+    return True
