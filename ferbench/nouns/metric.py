@@ -34,7 +34,10 @@ class Metric:
 
     ``compute(scored)`` returns a float (``scalar``), an array [k] (``vector``) or [k, k] (``matrix``). Where a scalar
     depends on the confusion matrix alone, ``of_confusion`` gives it from matrices float64 [..., k, k] (rows: true
-    classes) as an array [...], which makes its interval fast. Undefined values are NaN, never an exception.
+    classes) as an array [...], which makes its interval fast. Any other scalar that depends on sums over the samples
+    alone may give the summands of each sample, ``sums(scored)`` -> [n, d], and ``of_sums``, which turns sums [..., d]
+    into values [...], for the same gain. Undefined values are NaN, never an exception. ``percent``: a fraction that
+    tables for people show times 100.
     """
 
     name: str
@@ -43,5 +46,8 @@ class Metric:
     kind: Literal["scalar", "vector", "matrix"] = "scalar"
     higher_is_better: bool = True
     of_confusion: Callable[[np.ndarray], np.ndarray] | None = None
+    sums: Callable[[Scored], np.ndarray] | None = None
+    of_sums: Callable[[np.ndarray], np.ndarray] | None = None
+    percent: bool = False
     description: str = ""
     paper: Paper | None = None
