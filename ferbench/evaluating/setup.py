@@ -108,5 +108,5 @@ def net_spec(setup: Setup, shape: tuple[int, int, int], size: int) -> NetSpec:
         channels=channels,
         size=size,
         task=setup.dataset.task,
-        inputs={name: (channels, size, size) for name in setup.dataset.inputs},
+        inputs=dict.fromkeys(setup.dataset.inputs, (channels, size, size)),
     )

@@ -1,0 +1,87 @@
+"""``ferbench list``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ferbench.plugins import Installed
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    datasets = "datasets"
+    models = "models"
+    samplers = "samplers"
+    metrics = "metrics"
+    suites = "suites"
+    plugins = "plugins"
+
+
+def list_things(
+    kind: Annotated[Kind | None, typer.Argument(help="What to list (default: everything).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
+) -> None:
+    """List what is installed.
+
+    Examples:
+
+        ferbench list models
+
+        ferbench list plugins --json
+    """
+    from ferbench.plugins import discover
+
+    installed = discover()
+    kinds = [kind] if kind else list(Kind)
+    listed = {each.value: facts(installed, each.value) for each in kinds}
+    if json:
+        from json import dumps
+
+        rows = [{"kind": name, **row} for name, rows in listed.items() for row in rows]
+        typer.echo(dumps(rows, indent=1))
+        return
+    for name, rows in listed.items():
+        typer.secho(name, bold=True)
+        width = max((len(str(row["name"])) for row in rows), default=0)
+        for row in rows:
+            tail = row.get("cause") or row.get("description") or ""
+            typer.echo(f"  {row['name']:<{width}}  {str(row.get('state', row.get('plugin'))):<10} {tail}".rstrip())
+
+
+def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
+    """One object per installed thing of ``kind``; every variant of a model is listed."""
+    if kind == "plugins":
+        return [
+            {
+                "name": info.name,
+                "state": info.state,
+                "package": info.package,
+                "version": info.version,
+                "source_hash": info.source_hash,
+                "location": info.location,
+                "cause": info.cause,
+            }
+            for info in installed.plugins
+        ]
+    find = {
+        "datasets": installed.dataset,
+        "models": installed.model,
+        "samplers": installed.sampler,
+        "metrics": installed.metric,
+        "suites": installed.suite,
+    }[kind]
+    rows = []
+    for name in installed.names(kind):
+        thing: Any = find(name)
+        row = {"name": name, "plugin": installed.plugin_of(kind, name).name, "description": thing.description}
+        if kind == "models":
+            row |= {"variant": thing.variant, "tags": sorted(thing.tags), "modality": thing.modality}
+        if kind == "datasets":
+            row |= {"protocols": [rule.name for rule in thing.protocols], "synthetic": thing.synthetic}
+        rows.append(row)
+    return rows

@@ -1,0 +1,89 @@
+"""The command line. Each command lives in a module of its own and imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from ferbench.cli import (
+    cell,
+    data,
+    diff,
+    doctor,
+    evaluate,
+    gc,
+    leaderboard,
+    listing,
+    predict,
+    run,
+    show,
+)
+from ferbench.errors import FerbenchError
+
+DONE, SOME_FAILED, USAGE = 0, 1, 2
+
+app = typer.Typer(
+    name="ferbench",
+    help="An honest benchmark harness for emotion recognition.\n\nStart with:  ferbench run --suite demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run", rich_help_panel="Benchmark")(run.run)
+app.command("leaderboard", rich_help_panel="Benchmark")(leaderboard.leaderboard)
+app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
+app.command("predict", rich_help_panel="Benchmark")(predict.predict)
+app.command("list", rich_help_panel="What there is")(listing.list_things)
+app.command("show", rich_help_panel="What there is")(show.show)
+app.add_typer(data.app, name="data", rich_help_panel="What there is")
+app.command("doctor", rich_help_panel="Housekeeping")(doctor.doctor)
+app.command("gc", rich_help_panel="Housekeeping")(gc.gc)
+app.command("diff", rich_help_panel="Housekeeping")(diff.diff)
+app.command("cell", hidden=True)(cell.cell)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: bool = typer.Option(False, "--version", help="Print the version and end."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of a fault."),
+) -> None:
+    """An honest benchmark harness for emotion recognition."""
+    if version:
+        from ferbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: one clear message for a user's mistake, and an exit code that scripts can rely on."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        app()
+    except FerbenchError as error:
+        if debug:
+            raise
+        typer.secho(str(error), fg="red", err=True)
+        sys.exit(130 if type(error).__name__ == "Interrupted" else USAGE)
+    except KeyboardInterrupt:
+        typer.secho("Stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

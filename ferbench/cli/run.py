@@ -1,0 +1,98 @@
+"""``ferbench run``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """Train and evaluate every combination of a suite, and print the leaderboard.
+
+Examples:
+
+    ferbench run --suite demo
+
+    ferbench run --suite fer2013 -m small-cnn --epochs 10 --seeds 2
+
+    ferbench run --suite fer2013 -m small-cnn --set recipe.optimizer.lr=0.05 --dry-run
+"""
+
+
+def run(
+    suite: Annotated[str, typer.Option(help="Name of a suite, or a TOML file.")],
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="NAME or NAME@PROTOCOL.")] = None,
+    model: Annotated[list[str] | None, typer.Option("-m", "--model", help="NAME, tag:TAG or *.")] = None,
+    sampler: Annotated[list[str] | None, typer.Option("-s", "--sampler", help="NAME, tag:TAG or *.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="3 means 0, 1, 2; a list such as 0,7 means those.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every network; milestones rescale.")] = None,
+    limit: Annotated[int | None, typer.Option(help="First N training samples, stratified; marked.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE or MODEL:KEY=VALUE.", metavar="KEY=VALUE")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:1.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Cells at a time; CPU threads are divided.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train again what is already done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and how long.")] = False,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+) -> None:
+    from rich.console import Console
+
+    from ferbench.running.api import Run
+    from ferbench.running.request import Request
+    from ferbench.suites import parse_override, parse_seeds
+
+    request = Request(
+        suite=suite,
+        datasets=tuple(dataset or ()),
+        models=tuple(model or ()),
+        samplers=tuple(sampler or ()),
+        seeds=parse_seeds(seeds) if seeds else (),
+        epochs=epochs,
+        limit=limit,
+        overrides=tuple(parse_override(text) for text in set_ or ()),
+        out=out,
+        device=device,
+        jobs=jobs,
+        fresh=fresh,
+        plugins=tuple(plugin or ()),
+    )
+    task = Run(request, Console(stderr=True))
+    if dry_run:
+        _print_plan(task.dry_run(), json)
+        return
+    result = task.execute()
+    from ferbench.cli.leaderboard import print_table
+
+    print_table(result.leaderboard, "json" if json else "table")
+    if not json:
+        typer.echo(f"Written to {result.out / 'leaderboard.csv'} and .md; run {result.run_id}.")
+    sys.exit(1 if result.failed else 0)
+
+
+run.__doc__ = EXAMPLES
+
+
+def _print_plan(facts: dict[str, object], as_json: bool) -> None:
+    from json import dumps
+
+    if as_json:
+        typer.echo(dumps(facts, indent=1))
+        return
+    cells = facts["cells"]
+    assert isinstance(cells, list)
+    for cell in cells:
+        needs = f"  ← {', '.join(key[:8] for key in cell['requires'])}" if cell["requires"] else ""
+        typer.echo(f"{cell['id'][:8]}  {'done' if cell['done'] else 'to do':5}  {cell['label']}{needs}")
+    for key, word in (("skipped", "skipped"), ("warnings", "warning")):
+        items = facts[key]
+        assert isinstance(items, list)
+        for item in items:
+            typer.echo(f"{word}: " + (item if isinstance(item, str) else f"{item['what']}: {item['why']}"))
+    todo = sum(not cell["done"] for cell in cells)
+    unknown = facts["cells_not_estimated"]
+    extra = f" (without {unknown} cells that cannot be timed beforehand)" if unknown else ""
+    typer.echo(f"{len(cells)} cells, {todo} to do, about {facts['estimated_hours']:.2f} h{extra}.")

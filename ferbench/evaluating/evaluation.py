@@ -1,0 +1,78 @@
+"""Evaluations: predictions of val and test, and the metrics computed from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferbench.errors import PluginError
+from ferbench.nouns.emotions import Task
+from ferbench.nouns.metric import Metric, Scored
+from ferbench.nouns.split import Split
+from ferbench.store.files import write_json
+from ferbench.store.predictions import Predictions, write_predictions
+
+
+def predictions_of(sides: Mapping[str, tuple[Split, np.ndarray]]) -> Predictions:
+    """Join the scores [n, k] of several sides into one table."""
+    splits = [split for split, _ in sides.values()]
+    return Predictions(
+        split=np.concatenate([np.full(len(split), name) for name, (split, _) in sides.items()]),
+        ids=np.concatenate([np.asarray(split.ids, dtype=str) for split in splits]),
+        targets=np.concatenate([np.asarray(split.targets) for split in splits]),
+        scores=np.concatenate([scores for _, scores in sides.values()]),
+        classes=splits[0].classes,
+    )
+
+
+def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> dict[str, Any]:
+    """Values of all metrics that take the task, as plain data (undefined: None).
+
+    Raises PluginError that names the metric when one raises.
+    """
+    values: dict[str, Any] = {}
+    for metric in metrics:
+        if task not in metric.tasks:
+            continue
+        try:
+            value = np.asarray(metric.compute(scored), dtype=np.float64)
+        except Exception as error:
+            raise PluginError(f"Metric {metric.name} raised {type(error).__name__}: {error}") from error
+        wanted = {"scalar": 0, "vector": 1, "matrix": 2}[metric.kind]
+        if value.ndim != wanted:
+            raise PluginError(f"Metric {metric.name} is a {metric.kind}, but returned an array of {value.ndim} axes.")
+        values[metric.name] = plain(value.tolist())
+    return values
+
+
+def plain(value: Any) -> Any:
+    """Lists and numbers with None in place of what is not finite."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if math.isfinite(value) else None
+
+
+def write_evaluation(
+    folder: Path, predictions: Predictions, metrics: Sequence[Metric], task: Task, facts: Mapping[str, Any]
+) -> list[str]:
+    """Write predictions first, then metrics per side with ``facts``; return what went wrong with a metric.
+
+    A metric that raises is left out and named: predictions are kept whatever happens to their scores.
+    """
+    write_predictions(folder / "predictions.parquet", predictions)
+    faults: list[str] = []
+    sides: dict[str, Any] = {}
+    for side in dict.fromkeys(predictions.split.tolist()):
+        scored = predictions.side(side).scored()
+        sides[side] = {}
+        for metric in metrics:
+            try:
+                sides[side].update(compute_metrics([metric], task, scored))
+            except PluginError as error:
+                faults.append(f"{side}: {error}")
+    write_json(folder / "metrics.json", {**sides, **facts, "faults": faults})
+    return faults

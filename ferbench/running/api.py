@@ -1,0 +1,276 @@
+"""Runs and leaderboards as single calls."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from ferbench.data.table import write_table
+from ferbench.errors import FerbenchError
+from ferbench.nouns.event import CellEvent, RunEvent
+from ferbench.plugins import Installed, discover
+from ferbench.reporting.formats import write
+from ferbench.reporting.leaderboard import Leaderboard, build
+from ferbench.running.estimate import Estimate, estimate
+from ferbench.running.executor import Executor, Slot, make_slots
+from ferbench.running.launch import Launcher, make_launcher
+from ferbench.running.plan import Plan, PlannedCell, make_plan
+from ferbench.running.request import Request
+from ferbench.running.view import View, duration
+from ferbench.store.files import write_json
+from ferbench.store.store import State, Store
+from ferbench.suites import override, parse_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to. ``done`` and ``failed`` are cell ids."""
+
+    run_id: str
+    out: Path
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    leaderboard: Leaderboard
+
+
+class Interrupted(FerbenchError):
+    """The user stopped the run; everything finished is kept, and the same command goes on."""
+
+
+def run(
+    suite: str,
+    *,
+    datasets: Sequence[str] = (),
+    models: Sequence[str] = (),
+    samplers: Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | None = None,
+    limit: int | None = None,
+    set: dict[str, Any] | None = None,
+    out: str | Path = "ferbench-runs",
+    device: str | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    plugins: Sequence[str | Path] = (),
+) -> RunResult:
+    """Train and evaluate a suite (a name or a TOML file), as ``ferbench run`` does.
+
+    >>> result = ferbench.run("demo", models=["small-cnn"], seeds=2)  # doctest: +SKIP
+
+    Raises FerbenchError for everything that the command line reports with exit code 2; cells that fail are in
+    ``failed``, their causes in the store.
+    """
+    numbers = parse_seeds(str(seeds)) if isinstance(seeds, int) else tuple(seeds or ())
+    request = Request(
+        suite=suite,
+        datasets=tuple(datasets),
+        models=tuple(models),
+        samplers=tuple(samplers),
+        seeds=numbers,
+        epochs=epochs,
+        limit=limit,
+        overrides=tuple(override(name, value) for name, value in (set or {}).items()),
+        out=Path(out),
+        device=device,
+        jobs=jobs,
+        fresh=fresh,
+        plugins=tuple(Path(name) for name in plugins),
+    )
+    return Run(request, Console(stderr=True)).execute()
+
+
+def leaderboard(out: str | Path = "ferbench-runs", sort: str | None = None, run: str | None = None) -> pd.DataFrame:
+    """The leaderboard of a store as a data frame: the columns of ``leaderboard.csv``, unrounded."""
+    import pandas as pd
+
+    table = make_leaderboard([Path(out)], discover(), run, sort)
+    return pd.DataFrame(list(table.rows), columns=list(table.columns))
+
+
+def make_leaderboard(
+    out: Sequence[Path], installed: Installed, run_id: str | None = None, sort: str | None = None
+) -> Leaderboard:
+    """Build the leaderboard of one store or several. Raises StoreError, UnknownNameError."""
+    metrics = [installed.metric(name) for name in installed.names("metrics")]
+    return build(out, metrics, run_id, sort, installed.reported)
+
+
+class Run:
+    """One run, from request to leaderboard."""
+
+    def __init__(self, request: Request, console: Console) -> None:
+        self.request, self.console = request, console
+        self.installed = discover(files=request.plugins)
+
+    def plan(self) -> Plan:
+        """The plan. Raises FerbenchError for a user's mistake."""
+        return make_plan(self.request, self.installed)
+
+    def execute(self) -> RunResult:
+        """Plan, estimate, train, evaluate, and write the leaderboard."""
+        launcher = make_launcher()  # it imports torch while this process plans
+        try:
+            plan = self.plan()
+            store = Store(self.request.out, create=True)
+            return self._execute(plan, store, launcher)
+        finally:
+            launcher.close()
+
+    def dry_run(self) -> dict[str, Any]:
+        """What a run would do: its cells, which are done, and the estimated hours, as plain data."""
+        launcher = make_launcher()
+        try:
+            plan = self.plan()
+            known = (self.request.out / "store.json").exists()
+            store = Store(self.request.out) if known else None
+            done = {cell.id for cell in plan.cells if store and not self.request.fresh and store.cell(cell.id).state == "done"}
+            open_cells = [cell for cell in plan.cells if cell.id not in done]
+            timing = self._estimate(plan, store, open_cells, launcher, make_slots(plan.run, cuda_devices(launcher)))
+        finally:
+            launcher.close()
+        return {
+            "cells": [
+                {"id": cell.id, "label": cell.label, "done": cell.id in done, "requires": list(cell.requires)}
+                for cell in plan.cells
+            ],
+            "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
+            "estimated_hours": timing.total(open_cells, plan.run.jobs) / 3600,
+            "cells_not_estimated": timing.unknown(open_cells),
+            "warnings": timing.absurd(open_cells),
+        }
+
+    def _execute(self, plan: Plan, store: Store, launcher: Launcher) -> RunResult:
+        run_id = self._record(plan, store)
+        event = RunEvent(store.out, run_id, plan.suite.name, tuple(cell.id for cell in plan.cells))
+        self.installed.notify("ferbench_run_started", event)
+        todo = self._announce(plan, store)
+        if todo:
+            self._train(plan, store, launcher, run_id, todo)
+        table = make_leaderboard([store.out], self.installed, run_id)
+        write(table, store.out)
+        self.installed.notify("ferbench_run_finished", event)
+        states = {cell.id: store.cell(cell.id).state for cell in plan.cells}
+        return RunResult(
+            run_id,
+            store.out,
+            tuple(key for key, state in states.items() if state == "done"),
+            tuple(key for key, state in states.items() if state == "failed"),
+            table,
+        )
+
+    def _record(self, plan: Plan, store: Store) -> str:
+        """Write the data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
+        for loaded in plan.tables.values():
+            path = store.dataset_table(loaded.fingerprint)
+            if not path.exists():
+                write_table(loaded, path)
+        known = [int(name.partition("-")[0]) for name in store.run_ids()]
+        run_id = f"{max(known, default=0) + 1:04d}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        store.write_run(
+            {
+                "schema": 1,
+                "id": run_id,
+                "started": datetime.now(UTC).isoformat(timespec="seconds"),
+                "command": shlex.join(["ferbench", *sys.argv[1:]]),
+                "suite": plan.suite.model_dump(mode="json"),
+                "run": plan.run.model_dump(mode="json"),
+                "cells": [cell.id for cell in plan.cells],
+                "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
+            }
+        )
+        return run_id
+
+    def _announce(self, plan: Plan, store: Store) -> list[PlannedCell]:
+        """Say what there is to do; return the cells not yet done, their records written."""
+        if self.request.fresh:
+            for cell in plan.cells:
+                discard(store, cell)
+        todo = [cell for cell in plan.cells if store.cell(cell.id).state != "done"]
+        for cell in todo:
+            folder = store.cell(cell.id)
+            if not (folder.path / "cell.json").exists():
+                write_json(folder.path / "cell.json", cell.record)
+        resumed = sum((store.cell(cell.id).resume / "state.pt").exists() for cell in todo)
+        text = f"Suite {plan.suite.name}: {len(plan.cells)} cells, {len(plan.cells) - len(todo)} already done"
+        self.console.print(text + (f", {resumed} go on where they stopped" if resumed else "") + ".")
+        if plan.skipped:
+            self.console.print(f"{len(plan.skipped)} combinations do not fit and are skipped:", style="dim")
+            for item in plan.skipped[:5]:
+                self.console.print(f"  {item.what}: {item.why}", style="dim")
+        for info in self.installed.plugins:
+            if info.state == "broken":
+                self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow")
+        return todo
+
+    def _estimate(
+        self, plan: Plan, store: Store | None, todo: list[PlannedCell], launcher: Launcher, slots: list[Slot]
+    ) -> Estimate:
+        if not plan.run.probe:
+            return Estimate({})
+        with self.console.status("Timing each method for a moment …"):
+            device = "cpu" if slots[0].name.startswith("cpu") else slots[0].name
+            return estimate(store, todo, launcher, device)
+
+    def _train(self, plan: Plan, store: Store, launcher: Launcher, run_id: str, todo: list[PlannedCell]) -> None:
+        slots = make_slots(plan.run, cuda_devices(launcher))
+        timing = self._estimate(plan, store, todo, launcher, slots)
+        total, unknown = timing.total(todo, plan.run.jobs), timing.unknown(todo)
+        if total:
+            others = f", and {unknown} cells that cannot be timed beforehand" if unknown else ""
+            self.console.print(f"About {duration(total)} on {slots[0].name.split()[0]} × {len(slots)}{others}.")
+        for warning in timing.absurd(todo):
+            self.console.print(f"Warning: {warning}", style="bold yellow")
+
+        def left() -> float | None:
+            waiting = [cell for cell in todo if executor.board.states[cell.id] not in ("done", "failed")]
+            return timing.total(waiting, plan.run.jobs) or None
+
+        def finished(cell: PlannedCell, state: State) -> None:
+            view.finished(cell, state)
+            folder = store.cell(cell.id).path
+            event = CellEvent(store.out, run_id, cell.id, state, folder)
+            self.installed.notify("ferbench_cell_finished", event)
+
+        executor = Executor(store, todo, plan.run, launcher, slots, finished)
+        view = View(store, self.console, len(todo), left)
+        try:
+            with view:
+                executor.run_all(view.show)
+        except KeyboardInterrupt:
+            executor.stop()
+            raise Interrupted(
+                f"Stopped. {sum(state == 'done' for state in executor.board.states.values())} of {len(todo)} cells are "
+                "done; running ones keep what they had reached. The same command goes on from there."
+            ) from None
+
+
+def discard(store: Store, cell: PlannedCell) -> None:
+    """Forget a cell's results (``--fresh``), unless another run is training it right now."""
+    from ferbench.store.files import remove_tree
+
+    folder = store.cell(cell.id)
+    if folder.state != "running":
+        remove_tree(folder.path)
+
+
+def cuda_devices(launcher: Launcher) -> list[str]:
+    """Names of the CUDA devices, asked in a process of its own: this one must not import torch for it."""
+    with TemporaryDirectory(prefix="ferbench-devices-") as folder:
+        log = Path(folder) / "log.txt"
+        launcher.start("devices", "devices", "", {}, log)
+        while "devices" not in (ended := launcher.ended(0.5)):
+            pass
+        lines = log.read_text().strip().splitlines() if log.exists() else []
+    return list(json.loads(lines[-1])) if ended["devices"] == 0 and lines else []

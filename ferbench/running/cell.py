@@ -1,0 +1,136 @@
+"""A cell's own process: from ``cell.json`` to predictions on disk."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferbench.data.splits import selected
+from ferbench.errors import FerbenchError, StoreError
+from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
+from ferbench.evaluating.required import required_cells
+from ferbench.evaluating.scoring import Scorer
+from ferbench.evaluating.setup import Setup, rebuild
+from ferbench.nouns.augmentation import SingleView
+from ferbench.nouns.metric import Metric, Scored
+from ferbench.nouns.sampler import Sample
+from ferbench.nouns.suite import RunSettings
+from ferbench.running.cell_codes import DONE, FAILED, HELD, STORE_FAULT
+from ferbench.running.environment import adopt, describe
+from ferbench.running.fitting import Fitted, draw_sample, fit
+from ferbench.store.files import remove_tree, write_json
+from ferbench.store.lease import Lease, LeaseHeldError
+from ferbench.store.store import CellFolder
+from ferbench.training.precision import choose_device
+
+
+def run_cell(path: Path) -> int:
+    """Train and evaluate the cell in ``path``; return an exit code. Everything that happened is in its files."""
+    folder = CellFolder(path)
+    try:
+        with Lease(path):
+            if folder.state == "done":
+                return DONE
+            return _run(folder)
+    except LeaseHeldError as error:
+        print(error, flush=True)
+        return HELD
+    except StoreError as error:
+        print(f"The store failed: {error}", file=sys.stderr, flush=True)
+        return STORE_FAULT
+
+
+def _run(folder: CellFolder) -> int:
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    attempts = int(folder.status.get("attempts", 0)) + 1
+    folder.set_status("running", started=started, attempts=attempts)
+    try:
+        facts = _work(folder)
+    except StoreError:
+        raise
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        cause = str(error) if isinstance(error, FerbenchError) else f"{type(error).__name__}: {error}"
+        folder.set_status("failed", cause=cause, ended=_now(), seconds=time.monotonic() - clock)
+        return FAILED
+    folder.set_status("done", ended=_now(), seconds=time.monotonic() - clock, peak_memory_mb=peak_memory(), **facts)
+    remove_tree(folder.resume)
+    return DONE
+
+
+def _work(folder: CellFolder) -> dict[str, Any]:
+    record = folder.record
+    setup = rebuild(record)
+    numerics = adopt(_environment(folder, setup))
+    sample = draw_sample(setup, required_cells(folder, record["requires"]))
+    _write_sample(folder, setup, sample)
+    fitted = fit(setup, folder, numerics, sample)
+    faults = _evaluate(folder, setup, fitted)
+    return {**fitted.facts, "notes": [*fitted.notes, *setup.splits.notes], "metric_faults": faults}
+
+
+def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
+    """The environment that the training began with, if it goes on and this machine can give it; else a new one."""
+    kept = folder.environment
+    if kept and (folder.resume / "state.pt").exists():
+        if kept["device"] == "cpu" or choose_device("auto").type == kept["device"]:
+            return kept
+        print(f"The training began on {kept['device']}, which is not here; it starts anew.", flush=True)
+        remove_tree(folder.resume)
+    environment = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    write_json(folder.path / "environment.json", environment)
+    return environment
+
+
+def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:
+    metrics = [setup.installed.metric(name) for name in setup.installed.names("metrics")]
+    sides = {"val": setup.splits.val, "test": setup.splits.test}
+    scored = {name: (split, fitted.scorer.scores(split)) for name, split in sides.items()}
+    train = _train_score(setup, fitted.scorer, metrics)
+    facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
+    return write_evaluation(folder.path, predictions_of(scored), metrics, setup.dataset.task, facts)
+
+
+def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[str, Any]:
+    """Metrics on as many training samples as test has, seen once and as they are: enough to show overfitting."""
+    train, count = setup.splits.train, len(setup.splits.test)
+    if len(train) > count:
+        chosen = np.sort(np.random.default_rng(setup.rule.seed).choice(len(train), count, replace=False))
+        train = selected(train, chosen)
+    if train.label_kind != setup.splits.test.label_kind:
+        return {}
+    scores = scorer.scores(train, SingleView())
+    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes)
+    scalars = [metric for metric in metrics if metric.kind == "scalar"]
+    return compute_metrics(scalars, setup.dataset.task, scored)
+
+
+def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
+    count = len(setup.splits.train) if sample.indices is None else len(sample.indices)
+    removed = [{"reason": part.reason, "count": len(part.ids), "ids": list(part.ids)} for part in sample.removed]
+    facts = {
+        "sampler": setup.sampler.name,
+        "samples_per_epoch": count,
+        "weighted": sample.weights is not None,
+        "relabelled": sample.targets is not None,
+        "extra": 0 if sample.extra_targets is None else len(sample.extra_targets),
+        "removed": removed,
+    }
+    write_json(folder.path / "sampler.json", facts)
+
+
+def peak_memory() -> float:
+    """The most memory that this process held, in MB (10⁶ bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,63 @@
+"""The environment of a cell: recorded, not hashed. A resumed cell keeps the one it began with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.suite import RunSettings
+from ferbench.training.precision import Numerics, choose_device, numerics_for
+
+PACKAGES = ("ferbench", "torch", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn", "pydantic")
+
+
+def describe(run: RunSettings, recipe: Recipe) -> dict[str, Any]:
+    """Choose device, threads and precision by the fixed rules, and say what else could matter."""
+    device = choose_device(run.device)
+    threads = run.threads or max(1, (os.cpu_count() or 1) // run.jobs)
+    return {
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
+        "threads": threads,
+        "precision": numerics_for(device, recipe.precision).precision,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": socket.gethostname(),
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "versions": {name: version for name in PACKAGES if (version := installed_version(name))},
+        "executable": Path(sys.executable).name,
+    }
+
+
+def adopt(environment: dict[str, Any]) -> Numerics:
+    """Set this process up as ``environment`` says; return device and precision."""
+    torch.set_num_threads(environment["threads"])
+    return Numerics(torch.device(environment["device"]), environment["precision"])
+
+
+def cpu_name() -> str:
+    """The processor's name."""
+    try:
+        with Path("/proc/cpuinfo").open() as handle:
+            for line in handle:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def installed_version(package: str) -> str:
+    """Version of an installed package, empty if it is not there."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

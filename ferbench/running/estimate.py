@@ -1,0 +1,87 @@
+"""How long a plan will take: from finished cells of the same row, else from a timed probe of each row."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ferbench.running.launch import Launcher
+from ferbench.running.plan import PlannedCell
+from ferbench.store.files import write_json
+from ferbench.store.store import Store
+
+PROBE_SECONDS = 90.0
+ABSURD_HOURS = 10.0
+"""A single cell beyond this is hardly meant for the device at hand."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one cell of each row; rows that cannot be timed (estimators, failed probes) are left out."""
+
+    seconds: dict[str, float]
+
+    def total(self, cells: Sequence[PlannedCell], jobs: int) -> float:
+        """Seconds of all ``cells`` together, ``jobs`` at a time."""
+        return sum(self.seconds.get(cell.record["row_id"], 0.0) for cell in cells) / jobs
+
+    def unknown(self, cells: Sequence[PlannedCell]) -> int:
+        """Number of cells that could not be timed."""
+        return sum(cell.record["row_id"] not in self.seconds for cell in cells)
+
+    def absurd(self, cells: Sequence[PlannedCell]) -> list[str]:
+        """A warning for every row whose cell takes longer than any user means it to."""
+        rows = {cell.record["row_id"]: cell for cell in cells}
+        return [
+            f"{cell.record['row']['model']} takes about {self.seconds[row] / 3600:.0f} h a seed on this device: "
+            f"a GPU, fewer epochs (--epochs) or a subset (--limit) would help."
+            for row, cell in rows.items()
+            if self.seconds.get(row, 0.0) > ABSURD_HOURS * 3600
+        ]
+
+
+def estimate(store: Store | None, cells: Sequence[PlannedCell], launcher: Launcher, device: str) -> Estimate:
+    """Estimate the rows of ``cells``; each network's row that has no finished cell is timed for a few seconds."""
+    seconds: dict[str, float] = {}
+    for cell in {cell.record["row_id"]: cell for cell in cells}.values():
+        known = _from_finished(store, cell) if store else None
+        if known is None and cell.network:
+            known = _probe(cell, launcher, device)
+        if known is not None:
+            seconds[cell.record["row_id"]] = known
+    return Estimate(seconds)
+
+
+def _from_finished(store: Store, cell: PlannedCell) -> float | None:
+    for other in store.cells:
+        if other.state == "done" and other.record["row_id"] == cell.record["row_id"]:
+            return float(other.status.get("seconds", 0.0))
+    return None
+
+
+def _probe(cell: PlannedCell, launcher: Launcher, device: str) -> float | None:
+    with TemporaryDirectory(prefix="ferbench-probe-") as folder:
+        path, log = Path(folder), Path(folder) / "log.txt"
+        write_json(path / "cell.json", cell.record | {"run": cell.record["run"] | {"device": device}})
+        launcher.start(f"probe {cell.id}", "probe", str(path), {}, log)
+        deadline = time.monotonic() + PROBE_SECONDS
+        while f"probe {cell.id}" not in (ended := launcher.ended(0.1)):
+            if time.monotonic() > deadline:
+                launcher.signal(f"probe {cell.id}", signal.SIGKILL)
+        if ended[f"probe {cell.id}"] != 0:
+            return None
+        timed = json.loads(log.read_text().strip().splitlines()[-1])
+    return _seconds(cell, timed["step"], timed["test"])
+
+
+def _seconds(cell: PlannedCell, step: float, test: float) -> float:
+    """Training steps, a val pass after every epoch, and a final pass over val, test and part of train."""
+    facts, recipe = cell.record["facts"], cell.record["row"]["recipe"]
+    steps = math.ceil(facts["n_train"] / recipe["batch_size"])
+    return float(facts["epochs"] * (steps * step + facts["n_val"] * test) + 2 * facts["n_test"] * test)
