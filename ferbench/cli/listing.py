@@ -50,7 +50,7 @@ def list_things(
         width = max((len(str(row["name"])) for row in rows), default=0)
         for row in rows:
             tail = row.get("cause") or row.get("description") or ""
-            typer.echo(f"  {row['name']:<{width}}  {str(row.get('state', row.get('plugin'))):<10} {tail}".rstrip())
+            typer.echo(f"  {row['name']:<{width}}  {row.get('state', row.get('plugin'))!s:<10} {tail}".rstrip())
 
 
 def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:

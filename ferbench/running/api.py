@@ -135,7 +135,11 @@ class Run:
             plan = self.plan()
             known = (self.request.out / "store.json").exists()
             store = Store(self.request.out) if known else None
-            done = {cell.id for cell in plan.cells if store and not self.request.fresh and store.cell(cell.id).state == "done"}
+            done = {
+                cell.id
+                for cell in plan.cells
+                if store and not self.request.fresh and store.cell(cell.id).state == "done"
+            }
             open_cells = [cell for cell in plan.cells if cell.id not in done]
             timing = self._estimate(plan, store, open_cells, launcher, make_slots(plan.run, cuda_devices(launcher)))
         finally:

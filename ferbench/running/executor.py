@@ -160,7 +160,11 @@ class Executor:
             return
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         often = " (often: the machine ran out of memory)" if code == -signal.SIGKILL else ""
-        self._settle(cell, "failed", f"its process was {how}{often}, {self.tries[cell.id]} times: {last_line(self.store.cell(cell.id))}")
+        self._settle(
+            cell,
+            "failed",
+            f"its process was {how}{often}, {self.tries[cell.id]} times: {last_line(self.store.cell(cell.id))}",
+        )
 
     def _settle(self, cell: PlannedCell, state: State, cause: str = "") -> None:
         folder = self.store.cell(cell.id)

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file as save_weights
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ferbench.data.splits import joined, with_sample
 from ferbench.evaluating.required import required_cells
@@ -35,6 +33,7 @@ from ferbench.nouns.split import Split
 from ferbench.running.keeping import Keeper
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
+from ferbench.training.counting import flops, parameters
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
@@ -71,7 +70,7 @@ def _fit_network(
 ) -> Fitted:
     recipe, run = setup.recipe, setup.record["run"]
     net, size = build_network(setup, numerics.device)
-    facts = {"params": sum(p.numel() for p in net.parameters()), "flops": count_flops(net, setup, size)}
+    facts: dict[str, Any] = {"params": parameters(net), "flops": flops(net, net_spec(setup, raw_shape(setup), size))}
     keeper = Keeper(folder, run["checkpoint_seconds"], recipe.total_epochs)
     test = _part(setup, setup.splits.test, numerics) if recipe.selection == "oracle" else None
     job = Job(
@@ -144,21 +143,7 @@ def _for_all(sample: Sample, count: int, more: int) -> Sample:
     return Sample(indices=indices, weights=weights, batches=sample.batches)
 
 
-def count_flops(net: nn.Module, setup: Setup, size: int) -> int | None:
-    """Floating-point operations of one forward pass of one picture (a multiplication and an addition are two)."""
-    channels = setup.recipe.input.channels or raw_shape(setup)[0]
-    device = next(net.parameters()).device
-    if len(setup.dataset.inputs) != 1 or setup.dataset.modality != "image":
-        return None
-    net.eval()
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, channels, size, size, device=device))
-    return int(counter.get_total_flops())
-
-
-def _fit_estimator(
-    setup: Setup, folder: CellFolder, sample: Sample, required: Mapping[str, RequiredCell]
-) -> Fitted:
+def _fit_estimator(setup: Setup, folder: CellFolder, sample: Sample, required: Mapping[str, RequiredCell]) -> Fitted:
 
     estimator, preparer = make_estimator(setup), make_preparer(setup)
     split = with_sample(setup.splits.train, sample)

@@ -1,0 +1,72 @@
+"""``ferbench evaluate``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class Which(StrEnum):
+    """Weights of a finished cell."""
+
+    best = "best"
+    last = "last"
+
+
+def evaluate(
+    cells: Annotated[list[str] | None, typer.Argument(help="Beginnings of cell ids (default: the latest run).")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
+    tta: Annotated[str, typer.Option(help="recipe, none, flip or ten-crop:SIZE.")] = "recipe",
+    weights: Annotated[Which, typer.Option(help="Weights chosen on val, or the last ones.")] = Which.best,
+    dataset: Annotated[str, typer.Option("-d", "--dataset", help="Another data set: NAME or NAME@PROTOCOL.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
+) -> None:
+    """Score finished cells again: other views, another test set, the last weights. Nothing is trained.
+
+    Examples:
+
+        ferbench evaluate --tta ten-crop:40
+
+        ferbench evaluate 3f2a --weights last --json
+    """
+    from ferbench.errors import FerbenchError
+    from ferbench.evaluating.further import Wanted, evaluate_cell, parse_tta
+    from ferbench.store.store import Store
+
+    store = Store(out)
+    wanted = Wanted(weights.value, parse_tta(tta), dataset)
+    ids = [store.find(prefix).id for prefix in cells] if cells else store.run()["cells"]
+    done = [store.cell(key) for key in ids if store.cell(key).state == "done"]
+    results: list[dict[str, Any]] = []
+    failed = False
+    for folder in done:
+        try:
+            results.append(evaluate_cell(folder, wanted, device))
+        except FerbenchError as error:
+            if cells:
+                raise
+            failed = True
+            typer.secho(f"{folder.record['label']}: {error}", fg="yellow", err=True)
+            continue
+        if not json:
+            typer.echo(f"{folder.record['label']}  {_shown(results[-1]['metrics'])}")
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(results, indent=1))
+    elif not results:
+        typer.echo("There is no finished cell to evaluate.", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _shown(metrics: dict[str, Any]) -> str:
+    sides = {side: metrics[side] for side in ("val", "test") if side in metrics}
+    return "  ".join(
+        f"{side} "
+        + ", ".join(f"{name} {value:.4f}" for name, value in list(values.items())[:3] if isinstance(value, float))
+        for side, values in sides.items()
+    )

@@ -1,0 +1,171 @@
+"""``ferbench show``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ferbench.plugins import Installed
+
+KINDS = ("models", "datasets", "samplers", "metrics", "suites")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A model, data set, sampler, metric or suite.")],
+    json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+) -> None:
+    """Show one thing in full: citation, protocols or recipe, parameters, reported results.
+
+    Examples:
+
+        ferbench show small-cnn
+
+        ferbench show fer2013 --json
+    """
+    from ferbench.errors import UnknownNameError, did_you_mean
+    from ferbench.plugins import discover
+
+    installed = discover()
+    kinds = [kind for kind in KINDS if _has(installed, kind, name)]
+    if not kinds:
+        known = [each for kind in KINDS for each in installed.names(kind)]
+        raise UnknownNameError(f"Nothing here is called {name!r}.{did_you_mean(name, known)} See `ferbench list`.")
+    things = [_facts(installed, kind, name) for kind in kinds]
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(things[0] if len(things) == 1 else _preferred(things), indent=1, default=str))
+        return
+    for facts in things:
+        _print(facts)
+
+
+def _has(installed: Installed, kind: str, name: str) -> bool:
+    if name in installed.names(kind):
+        return True
+    if ":" not in name:
+        return False
+    from ferbench.errors import UnknownNameError
+
+    try:
+        installed.expand(kind, [name])
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _preferred(things: list[dict[str, Any]]) -> dict[str, Any]:
+    """A data set and a suite may share a name; the data set comes first."""
+    return things[0]
+
+
+def _facts(installed: Installed, kind: str, name: str) -> dict[str, Any]:
+    plugin = installed.plugin_of(kind, name)
+    if kind == "models":
+        return _model(installed, name)
+    if kind == "datasets":
+        return _dataset(installed, name)
+    if kind == "suites":
+        return {"name": name, "kind": "suite", "plugin": plugin.name, **installed.suite(name).model_dump(mode="json")}
+    thing: Any = installed.sampler(name) if kind == "samplers" else installed.metric(name)
+    facts = {"name": name, "kind": kind.removesuffix("s"), "plugin": plugin.name, "description": thing.description}
+    if kind == "metrics":
+        facts |= {"tasks": list(thing.tasks), "values": thing.kind, "higher_is_better": thing.higher_is_better}
+    else:
+        facts |= {"options": thing.options.model_dump(mode="json"), "requires": dict(thing.requires)}
+    return facts | {"paper": asdict(thing.paper) if thing.paper else None}
+
+
+def _model(installed: Installed, name: str) -> dict[str, Any]:
+    from ferbench.evaluating.counting import reference_counts
+
+    model, plugin = installed.model(name), installed.plugin_of("models", name)
+    spec = model.reference
+    recipe = model.recipe.model_dump(mode="json")
+    return {
+        "name": model.full_name,
+        "kind": "model",
+        "plugin": plugin.name,
+        "description": model.description,
+        "inputs": {"names": list(model.inputs), "channels": spec.channels, "size": spec.size, "classes": spec.classes},
+        **reference_counts(model, plugin.source_hash),
+        "recipe": recipe if model.build is not None else {"input": recipe["input"]},
+        "options": model.options.model_dump(mode="json"),
+        "search_space": {key: asdict(value) for key, value in model.search_space.items()},
+        "reported": [asdict(item) for item in model.reported],
+        "requires": dict(model.requires),
+        "tasks": list(model.tasks),
+        "tags": sorted(model.tags),
+        "extra_data": model.extra_data,
+        "paper": asdict(model.paper) if model.paper else None,
+    }
+
+
+def _dataset(installed: Installed, name: str) -> dict[str, Any]:
+    from ferbench.data.registry import load
+    from ferbench.data.splits import class_counts
+    from ferbench.errors import DataError
+
+    dataset = installed.dataset(name)
+    protocols: dict[str, Any] = {rule.name: {"description": rule.description} for rule in dataset.protocols}
+    registered = ""
+    try:
+        loaded = load(dataset)
+        registered = loaded.fingerprint
+        for rule in dataset.protocols:
+            if rule.name in loaded.protocols:
+                protocols[rule.name] |= class_counts(loaded, rule)
+    except DataError:
+        pass  # not registered: the protocols are shown without counts, and `registered` is empty
+    return {
+        "name": name,
+        "kind": "dataset",
+        "plugin": installed.plugin_of("datasets", name).name,
+        "description": dataset.description,
+        "task": dataset.task,
+        "modality": dataset.modality,
+        "classes": list(dataset.classes),
+        "registered": registered,
+        "protocols": protocols,
+        "synthetic": dataset.synthetic,
+        "licence": dataset.licence,
+        "how_to_get": dataset.how_to_get,
+        "paper": asdict(dataset.paper) if dataset.paper else None,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    typer.secho(f"{facts['name']}  ({facts['kind']}, plugin {facts['plugin']})", bold=True)
+    if facts.get("description"):
+        typer.echo(facts["description"])
+    paper = facts.get("paper")
+    if paper:
+        typer.echo(f"{paper['authors']} ({paper['year']}). {paper['title']}. {paper['url']}".rstrip())
+    for key, value in facts.items():
+        if key in ("name", "kind", "plugin", "description", "paper") or value in (None, "", [], {}):
+            continue
+        _print_value(key, value, 1)
+
+
+def _print_value(key: str, value: Any, depth: int) -> None:
+    pad = "  " * depth
+    if isinstance(value, dict):
+        if not value:
+            return
+        typer.echo(f"{pad}{key}:")
+        for inner, item in value.items():
+            _print_value(inner, item, depth + 1)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        typer.echo(f"{pad}{key}:")
+        for item in value:
+            shown = ", ".join(f"{k} {v}" for k, v in item.items() if v not in (None, "", 0, [], {}))
+            typer.echo(f"{pad}  - {shown}")
+    elif isinstance(value, list | tuple):
+        typer.echo(f"{pad}{key}: {', '.join(map(str, value))}")
+    elif isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
+        typer.echo(f"{pad}{key}: {value:,}")
+    else:
+        typer.echo(f"{pad}{key}: {value}")

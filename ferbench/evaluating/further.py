@@ -1,0 +1,100 @@
+"""Further evaluations of finished cells: other views, other test sets, the last weights; nothing is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ferbench.data.registry import load
+from ferbench.data.splits import make_splits
+from ferbench.errors import DataError, Problem, SettingsError
+from ferbench.evaluating.evaluation import predictions_of, write_evaluation
+from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
+from ferbench.evaluating.setup import Setup, find_protocol, rebuild
+from ferbench.identity import digest
+from ferbench.nouns.augmentation import FlipView, SingleView, TenCrop, TestViews
+from ferbench.nouns.split import Split
+from ferbench.store.files import write_json
+from ferbench.store.store import CellFolder
+from ferbench.training.precision import choose_device, numerics_for
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to evaluate: which weights, which views (None: the recipe's), which data set (empty: the cell's own)."""
+
+    weights: Literal["best", "last"] = "best"
+    tta: TestViews | None = None
+    dataset: str = ""
+
+
+def parse_tta(text: str) -> TestViews | None:
+    """``recipe``, ``none``, ``flip`` or ``ten-crop:SIZE``. Raises SettingsError for anything else."""
+    name, _, argument = text.partition(":")
+    if name == "recipe" and not argument:
+        return None
+    if name == "none" and not argument:
+        return SingleView()
+    if name == "flip" and not argument:
+        return FlipView()
+    if name == "ten-crop" and argument.isdigit() and int(argument) > 0:
+        return TenCrop(size=int(argument))
+    raise SettingsError(
+        [Problem("--tta", f"{text!r} is none of recipe, none, flip, ten-crop:SIZE (such as ten-crop:40)")]
+    )
+
+
+def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> dict[str, Any]:
+    """Score a finished cell again and keep predictions and metrics in ``evaluations/<id>``; return what was kept.
+
+    The same evaluation again is read, not computed. Raises StoreError when weights are gone, DataError when the
+    other data set has classes that the model does not know.
+    """
+    record = folder.record
+    setup = rebuild(record)
+    name, _, protocol = wanted.dataset.partition("@")
+    dataset = setup.installed.dataset(name) if name else setup.dataset
+    other = load(dataset) if name else setup.loaded
+    rule = find_protocol(dataset, protocol) if name else setup.rule
+    key = {
+        "weights": wanted.weights,
+        "tta": (wanted.tta or setup.recipe.tta).model_dump(mode="json"),
+        "dataset": dataset.name,
+        "protocol": rule.name,
+        "fingerprint": other.fingerprint,
+    }
+    target = folder.path / "evaluations" / digest(key)
+    if not (target / "metrics.json").exists():
+        splits = make_splits(other, rule, record["fold"] if not name else 0) if name else setup.splits
+        adapted = _at_trained_size(setup) if name else setup
+        scorer = load_scorer(
+            adapted, folder, numerics_for(choose_device(device), setup.recipe.precision), wanted.weights
+        )
+        sides = {"val": splits.val, "test": splits.test}
+        scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
+        metrics = [setup.installed.metric(each) for each in setup.installed.names("metrics")]
+        write_json(target / "evaluation.json", key)
+        write_evaluation(target, predictions_of(scored), metrics, dataset.task, {})
+    return {"cell": folder.id, "evaluation": target.name, **key, "metrics": folder.metrics(target.name)}
+
+
+def _at_trained_size(setup: Setup) -> Setup:
+    """The same setup with the size of the pictures fixed: another data set's may differ."""
+    settings = setup.recipe.input
+    size = settings.size or raw_shape(setup)[1]
+    recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update={"size": size})})
+    return replace(setup, recipe=recipe)
+
+
+def _scores(scorer: Scorer, setup: Setup, split: Split, tta: TestViews | None) -> np.ndarray:
+    """Scores over the split's own classes, taken from the model's by name and brought to a sum of one."""
+    unknown = [name for name in split.classes if name not in setup.classes]
+    if unknown:
+        raise DataError(f"The model does not know {', '.join(unknown)}; it was trained on {', '.join(setup.classes)}.")
+    scores = scorer.scores(split, tta)
+    if split.classes == setup.classes:
+        return scores
+    chosen = scores[:, [setup.classes.index(name) for name in split.classes]]
+    return np.asarray(chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-12), np.float32)

@@ -1,0 +1,97 @@
+"""Scores of new pictures: a folder with sub-folders in, a row a picture out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ferbench.data.splits import ArraySplit
+from ferbench.errors import DataError
+from ferbench.evaluating.scoring import load_scorer, raw_shape
+from ferbench.evaluating.setup import Setup, rebuild
+from ferbench.store.files import write_text
+from ferbench.store.store import CellFolder
+from ferbench.training.precision import choose_device, numerics_for
+
+CHUNK = 512
+ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"}
+MAX_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How a folder was scored: number of pictures, and the files that could not be read with the reasons."""
+
+    scored: int
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def predict_folder(folder: CellFolder, pictures: Path, target: Path, device: str = "auto") -> Predicted:
+    """Score every picture below ``pictures`` with a finished cell; write ``path,<class>…,prediction`` to ``target``.
+
+    Raises DataError when there is no picture, StoreError when the cell's weights are gone.
+    """
+    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    if not paths:
+        raise DataError(f"There is no picture in {pictures} ({', '.join(sorted(ENDINGS))}).")
+    setup = rebuild(folder.record)
+    scorer = load_scorer(setup, folder, numerics_for(choose_device(device), setup.recipe.precision))
+    unreadable: list[tuple[str, str]] = []
+    lines, count = io.StringIO(), 0
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["path", *setup.classes, "prediction"])
+    for start in range(0, len(paths), CHUNK):
+        read = list(_readable(setup, paths[start : start + CHUNK], unreadable))
+        if not read:
+            continue
+        names = [path.relative_to(pictures).as_posix() for path, _ in read]
+        scores = scorer.scores(_as_split(setup, names, np.stack([pixels for _, pixels in read])))
+        for name, row in zip(names, scores.tolist(), strict=True):
+            writer.writerow([name, *(f"{value:.6f}" for value in row), setup.classes[int(np.argmax(row))]])
+        count += len(read)
+    write_text(target, lines.getvalue())
+    return Predicted(count, tuple(unreadable))
+
+
+def _readable(setup: Setup, paths: list[Path], unreadable: list[tuple[str, str]]) -> Iterator[tuple[Path, np.ndarray]]:
+    channels, height, width = raw_shape(setup)
+    for path in paths:
+        try:
+            yield path, read_picture(path, (width, height), "L" if channels == 1 else "RGB")
+        except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            unreadable.append((path.as_posix(), str(error)))
+
+
+def read_picture(path: Path, size: tuple[int, int], mode: str) -> np.ndarray:
+    """Read a picture, turned upright, as uint8 [height, width] (mode ``L``) or [height, width, 3] (``RGB``).
+
+    Raises OSError or ValueError for a file that is no picture, or one of more than 50 million pixels.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ValueError(f"{picture.width} × {picture.height} pixels are too many")
+            upright = ImageOps.exif_transpose(picture)
+            return np.asarray(upright.convert(mode).resize(size, Image.Resampling.BILINEAR), np.uint8)
+
+
+def _as_split(setup: Setup, names: list[str], pixels: np.ndarray) -> ArraySplit:
+    count, kind = len(names), setup.splits.test.label_kind
+    targets = np.zeros(count, np.int64) if kind == "hard" else np.zeros((count, len(setup.classes)), np.float32)
+    return ArraySplit(
+        ids=np.array(names),
+        targets=targets,
+        groups={},
+        classes=setup.classes,
+        label_kind=kind,
+        base={setup.dataset.inputs[0]: pixels},
+        rows=np.arange(count),
+    )
