@@ -1,0 +1,133 @@
+"""The store survives kills, damage and foreign folders."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ferbench import StoreError
+from ferbench.store import files
+from ferbench.store.files import read_json, write_json, write_text, write_with
+from ferbench.store.predictions import Predictions, read_predictions, write_predictions
+from ferbench.store.store import CellFolder, Store
+
+
+def test_a_file_is_old_or_new_but_never_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    write_json(path, {"a": 1})
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        write_with(path, fail)
+    assert read_json(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["facts.json"], "no temporary file is left"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "cannot be written"), (errno.EROFS, "cannot be written")],
+)
+def test_faults_of_the_disk_say_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "fsync", broken)
+    with pytest.raises(StoreError, match=words):
+        write_text(tmp_path / "x.txt", "text")
+
+
+def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("I am a file")
+    with pytest.raises(StoreError, match="file in its way"):
+        Store(tmp_path / "out", create=True)
+
+
+def test_not_a_number_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+
+
+def test_damaged_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": ')
+    with pytest.raises(StoreError, match="damaged"):
+        read_json(tmp_path / "x.json")
+
+
+def test_another_schema_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no results"):
+        Store(tmp_path)
+    write_json(tmp_path / "store.json", {"schema": 99})
+    with pytest.raises(StoreError, match="schema 99"):
+        Store(tmp_path, create=True)
+
+
+def test_cells_and_runs_are_found(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    for name in ("aaa1", "aaa2", "b"):
+        write_json(store.cell(name).path / "cell.json", {"id": name})
+    assert [cell.id for cell in store.cells] == ["aaa1", "aaa2", "b"]
+    assert store.find("b").record == {"id": "b"}
+    for prefix in ("aaa", "c"):
+        with pytest.raises(StoreError, match="begins with"):
+            store.find(prefix)
+    store.write_run({"id": "0001-x", "cells": []})
+    store.write_run({"id": "0002-a", "cells": ["b"]})
+    assert store.run()["cells"] == ["b"]
+    with pytest.raises(StoreError, match="0001-x, 0002-a"):
+        store.run("0003")
+
+
+def test_a_cell_that_says_running_but_is_held_by_nobody_is_planned(tmp_path: Path) -> None:
+    cell = CellFolder(tmp_path / "c")
+    assert cell.state == "planned"
+    cell.set_status("running", started="now")
+    assert cell.state == "planned"
+    cell.set_status("failed", cause="boom")
+    assert cell.status == {"state": "failed", "cause": "boom", "started": "now"}
+
+
+def test_done_without_predictions_is_not_done(tmp_path: Path) -> None:
+    cell = CellFolder(tmp_path / "c")
+    cell.set_status("done")
+    assert cell.status["state"] == "planned"
+
+
+def test_history_keeps_numbers_exactly(tmp_path: Path) -> None:
+    cell = CellFolder(tmp_path / "c")
+    cell.write_history([{"epoch": 0, "loss": 0.1 + 0.2}, {"epoch": 1, "loss": 1e-9, "extra": 3}])
+    rows = cell.history()
+    assert float(rows[0]["loss"]) == 0.1 + 0.2
+    assert (rows[0]["extra"], rows[1]["extra"]) == ("", "3")
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_predictions_read_back_the_same(tmp_path: Path, hard: bool) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random((4, 2), np.float32)
+    targets = np.array([0, 1, 1, 0]) if hard else rng.random((4, 2), np.float32)
+    before = Predictions(np.array(["val", "val", "test", "test"]), np.array(list("abcd")), targets, scores, ("x", "y"))
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, before)
+    after = read_predictions(path)
+    assert after.classes == ("x", "y")
+    np.testing.assert_array_equal(after.scores, scores)
+    np.testing.assert_array_equal(after.targets, targets)
+    assert after.side("test").ids.tolist() == ["c", "d"]
+
+
+def test_damaged_predictions_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    path.write_bytes(b"PAR1 not at all")
+    with pytest.raises(StoreError, match="damaged"):
+        read_predictions(path)
+    with pytest.raises(StoreError, match="missing"):
+        read_predictions(tmp_path / "gone.parquet")
