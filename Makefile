@@ -1,6 +1,10 @@
 # make demo and make test do all set-up on a machine that has Python 3.11 or newer, git and make.
 
-PYTHON ?= python3
+ifdef PYTHON
+export UV_PYTHON := $(PYTHON)
+else
+PYTHON := python3
+endif
 UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 INSTALLED := .venv/.installed
 export UV_PROJECT_ENVIRONMENT := .venv
