@@ -1,0 +1,159 @@
+"""What publications report beside what was measured, and when the two may be subtracted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ferbench.nouns.metric import Metric
+from ferbench.nouns.paper import Reported
+from ferbench.reporting.board import Block, Record
+from ferbench.reporting.rows import Row
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The number reported for a row, and why it cannot be compared (nothing: it can)."""
+
+    item: Reported
+    obstacles: tuple[str, ...]
+
+
+def reported_of(facts: Mapping[str, Any]) -> list[Reported]:
+    """The reported numbers of a row's model, from the facts of its cell."""
+    names = Reported.__dataclass_fields__
+    return [
+        Reported(**{name: value for name, value in item.items() if name in names and name != "paper"})
+        for item in facts.get("reported", [])
+    ]
+
+
+def claim_for(row: Row, metric: str) -> Claim | None:
+    """The reported number that fits a measured row best, None where its model reports none for the data set."""
+    found = [
+        Claim(item, tuple(_obstacles(item, row)))
+        for item in reported_of(row.facts)
+        if item.dataset == row.key["dataset"] and item.metric == metric
+    ]
+    return min(found, key=lambda claim: len(claim.obstacles), default=None)
+
+
+def _obstacles(item: Reported, row: Row) -> list[str]:
+    key, facts = row.key, row.facts
+    classes = len(facts["classes"])
+    found = []
+    if item.protocol != key["protocol"]:
+        found.append(f"reported under protocol {item.protocol}")
+    if item.split != "test":
+        found.append(f"reported on {item.split}")
+    if item.classes not in (0, classes):
+        found.append(f"reported for {item.classes} classes, here {classes}")
+    if row.selection and item.selection != row.selection:
+        found.append(f"reported with selection {item.selection}, here {row.selection}")
+    if bool(item.extra_data) != bool(facts.get("extra_data")):
+        found.append(
+            f"reported with extra data ({item.extra_data})" if item.extra_data else "extra data were used here"
+        )
+    if facts.get("modified"):
+        found.append("the recipe is modified")
+    if key["sampler"] != "plain":
+        found.append(f"sampler {key['sampler']} is not the recipe's")
+    if key["limit"] is not None:
+        found.append("trained on a part of the data")
+    if facts.get("partial"):
+        found.append("the copy of the data is partial")
+    return found
+
+
+def all_claims(rows: Sequence[Row], extra: Sequence[Reported], metrics: Sequence[str]) -> list[tuple[str, Reported]]:
+    """Reported numbers for the data sets of the rows, each once, with the name of its method."""
+    datasets = {row.key["dataset"] for row in rows}
+    named = [(item.method or row.model, item) for row in rows for item in reported_of(row.facts)]
+    named += [(item.method, item) for item in extra]
+    kept: dict[tuple[Any, ...], tuple[str, Reported]] = {}
+    for method, item in named:
+        if item.dataset in datasets and item.metric in metrics:
+            identity = (method, item.dataset, item.protocol, item.split, item.metric, item.value, item.locator)
+            kept.setdefault(identity, (method, item))
+    return list(kept.values())
+
+
+def remark(item: Reported, classes: int | None) -> str:
+    """What a reader of a reported number must know: where it stands, and how it differs from the block's protocol."""
+    found = [f"reported in {item.locator}"]
+    if item.paper is not None:
+        found[0] += f" of {item.paper.authors.split(',')[0].strip()} ({item.paper.year})"
+    if item.split != "test":
+        found.append(f"on {item.split}")
+    if classes is not None and item.classes not in (0, classes):
+        found.append(f"{item.classes} classes")
+    if item.caveat:
+        found.append(item.caveat)
+    if item.extra_data:
+        found.append(f"extra data: {item.extra_data}")
+    return ", ".join(found).replace("; ", ", ")
+
+
+def with_claims(
+    blocks: list[Block],
+    rows: Sequence[Row],
+    extra: Sequence[Reported],
+    metrics: Sequence[Metric],
+    columns: Sequence[str],
+) -> list[Block]:
+    """Add reported rows to the block of their data set and protocol, or in blocks of their own where there is none."""
+    names = [metric.name for metric in metrics]
+    classes = {(row.key["dataset"], row.key["protocol"]): len(row.facts["classes"]) for row in rows}
+    placed: dict[tuple[str, str], list[Record]] = {}
+    for method, item in all_claims(rows, extra, names):
+        here = placed.setdefault((item.dataset, item.protocol), [])
+        record = _reported_record(method, item, columns, classes.get((item.dataset, item.protocol)))
+        twin = next((other for other in here if _same_source(other, record, item.metric)), None)
+        if twin is None:
+            here.append(record)
+        else:
+            twin[f"{item.metric}_mean"] = item.value
+    result = []
+    for block in blocks:
+        mine = [record for protocol in block.protocols for record in placed.pop((block.dataset, protocol), [])]
+        result.append(replace(block, rows=(*block.rows, *by_value(mine, block.metrics))))
+    for (dataset, protocol), records in placed.items():
+        title = f"{dataset} · {protocol} · reported only"
+        result.append(Block(title, dataset, (protocol,), tuple(metrics), tuple(by_value(records, metrics))))
+    return result
+
+
+def _reported_record(method: str, item: Reported, columns: Sequence[str], classes: int | None) -> Record:
+    model, _, variant = method.partition("@")
+    return dict.fromkeys(columns) | {
+        "kind": "reported",
+        "dataset": item.dataset,
+        "protocol": item.protocol,
+        "sampler": "",
+        "model": model,
+        "variant": variant,
+        "selection": item.selection,
+        f"{item.metric}_mean": item.value,
+        "extra_data": item.extra_data,
+        "reported": item.value,
+        "notes": remark(item, classes),
+    }
+
+
+def _same_source(known: Record, new: Record, metric: str) -> bool:
+    compared = ("model", "variant", "selection", "extra_data", "notes")
+    return all(known[name] == new[name] for name in compared) and known[f"{metric}_mean"] is None
+
+
+def by_value(records: list[Record], metrics: Sequence[Metric]) -> list[Record]:
+    """Sort rows: ranked ones first, the best of each kind first."""
+    if not metrics:
+        return records
+    name, sign = f"{metrics[0].name}_mean", -1 if metrics[0].higher_is_better else 1
+
+    def place(record: Record) -> tuple[bool, bool, float]:
+        value = record[name]
+        return record["rank"] is None, value is None, 0.0 if value is None else sign * value
+
+    return sorted(records, key=place)

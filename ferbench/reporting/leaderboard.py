@@ -1,0 +1,202 @@
+"""The leaderboard: what stands in a store, ranked by significance, beside what publications report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ferbench.errors import UnknownNameError, did_you_mean
+from ferbench.nouns.metric import Metric
+from ferbench.nouns.paper import Reported
+from ferbench.reporting.board import Block, Leaderboard
+from ferbench.reporting.claims import by_value, with_claims
+from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, record_of
+from ferbench.reporting.rows import Collected, Row, collect
+from ferbench.reporting.samples import SampleFacts, sample_facts
+from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
+
+
+def build(
+    out: Sequence[Path],
+    metrics: Sequence[Metric],
+    run: str | None = None,
+    sort: str | None = None,
+    reported: Sequence[Reported] = (),
+) -> Leaderboard:
+    """Build the leaderboard of a run (default: the latest of each folder in ``out``).
+
+    The first scalar metric, or the one named by ``sort``, ranks the rows. ``reported`` are published numbers of methods
+    that have no model here. Raises UnknownNameError for an unknown ``sort``, StoreError for a folder without results
+    or an unknown run.
+    """
+    scalars = _sorted_by(sort, [metric for metric in metrics if metric.kind == "scalar"])
+    found = collect(out, run)
+    tasks = {row.facts["task"] for row in found.rows}
+    shown = tuple(metric for metric in scalars if tasks & set(metric.tasks)) or tuple(scalars)
+    trained = {name for row in found.rows for name in row.train_metrics}
+    columns = columns_of(shown, [metric.name for metric in shown if metric.name in trained])
+    groups: dict[Hashable, list[Row]] = {}
+    for row in found.rows:
+        groups.setdefault(_ranking_group(row), []).append(row)
+    whole_first = sorted(groups.values(), key=lambda rows: _is_part(rows[0]))
+    blocks = [_measured_block(rows, shown, columns, groups) for rows in whole_first]
+    blocks = with_claims(blocks, found.rows, reported, shown, columns)
+    return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), _captions(found))
+
+
+def _sorted_by(sort: str | None, scalars: list[Metric]) -> list[Metric]:
+    names = [metric.name for metric in scalars]
+    if sort is not None and sort not in names:
+        raise UnknownNameError(
+            f"There is no metric {sort!r} in this table.{did_you_mean(sort, names)} Known: {', '.join(names)}."
+        )
+    return sorted(scalars, key=lambda metric: metric.name != sort) if sort else scalars
+
+
+def _ranking_group(row: Row) -> Hashable:
+    key, facts = row.key, row.facts
+    return (
+        key["dataset"],
+        key["fingerprint"],
+        facts.get("ranking") or key["protocol"],
+        tuple(facts["classes"]),
+        key["limit"],
+        facts.get("partial", ""),
+    )
+
+
+def _is_part(row: Row) -> bool:
+    return row.key["limit"] is not None or bool(row.facts.get("partial"))
+
+
+def _measured_block(
+    rows: list[Row], shown: Sequence[Metric], columns: Sequence[str], groups: dict[Hashable, list[Row]]
+) -> Block:
+    first = rows[0]
+    metrics = tuple(metric for metric in shown if first.facts["task"] in metric.tasks)
+    resamplings: dict[str, Resampling] = {}
+    samples: dict[str, str] = {}
+    measured = []
+    for row in rows:
+        samples[row.id] = _samples_of(row)
+        facts = _facts_of(row)
+        if samples[row.id] not in resamplings:
+            units = row.ids if facts.groups is None else facts.groups
+            resamplings[samples[row.id]] = Resampling(units, samples[row.id])
+        measured.append(measure(row, metrics, resamplings[samples[row.id]], facts))
+    ranks, notes = _ranked(measured, metrics[0], samples) if metrics else ({}, {})
+    primary = metrics[0].name if metrics else ""
+    records = [
+        record_of(item, columns, primary, ranks.get(item.row.id), [*notes.get(item.row.id, []), *notes_of(item)])
+        for item in measured
+    ]
+    return Block(
+        title=_block_title(first, groups),
+        dataset=first.key["dataset"],
+        protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
+        metrics=metrics,
+        rows=tuple(by_value(records, metrics)),
+        captions=_block_captions(measured, metrics),
+        floors=tuple(dict.fromkeys(row.model for row in rows if row.facts.get("floor"))),
+    )
+
+
+def _samples_of(row: Row) -> str:
+    """A digest of the test samples and their targets: rows that share it are compared sample by sample."""
+    text = "\0".join(row.ids.tolist()).encode()
+    parts = (text, row.folds_of.astype(np.int64).tobytes(), np.ascontiguousarray(row.scored[0].targets).tobytes())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _facts_of(row: Row) -> SampleFacts:
+    table = row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
+    unit = row.facts.get("unit") or "sample"
+    return sample_facts(table, row.key["protocol"], unit, row.ids, row.folds_of)
+
+
+def _ranked(
+    measured: Sequence[Measured], metric: Metric, samples: dict[str, str]
+) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """Ranks and ranking notes by row id. Oracles and rows on other samples than most are not ranked."""
+    notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
+    honest = [item for item in measured if item.row.selection != "oracle"]
+    common = Counter(samples[item.row.id] for item in honest).most_common(1)
+    contenders = []
+    for item in honest:
+        found = item.estimates.get(metric.name)
+        if samples[item.row.id] != common[0][0]:
+            notes[item.row.id].append("not ranked: its test samples are not those of the other rows")
+        elif found is None or np.isnan(found.mean):
+            notes[item.row.id].append(f"not ranked: {metric.name} is undefined")
+        else:
+            contenders.append(item)
+    ranking = rank([item.estimates[metric.name] for item in contenders], metric.higher_is_better)
+    for index, floor in enumerate(contenders):
+        if floor.row.facts.get("floor"):
+            _note_floor(index, floor, contenders, ranking, notes)
+    ranks = {item.row.id: place for item, place in zip(contenders, ranking.ranks, strict=True)}
+    return ranks, notes
+
+
+def _note_floor(
+    index: int, floor: Measured, contenders: Sequence[Measured], ranking: Ranking, notes: dict[str, list[str]]
+) -> None:
+    for other, item in enumerate(contenders):
+        if not item.row.facts.get("floor") and not ranking.better[other][index]:
+            notes[item.row.id].append(f"not significantly above the floor ({floor.row.model})")
+
+
+def _block_title(row: Row, groups: dict[Hashable, list[Row]]) -> str:
+    key, facts = row.key, row.facts
+    parts = [key["dataset"], facts.get("ranking") or key["protocol"]]
+    copies = {rows[0].key["fingerprint"] for rows in groups.values() if rows[0].key["dataset"] == key["dataset"]}
+    parts += [f"copy {key['fingerprint'][:8]}"] if len(copies) > 1 else []
+    parts += ["synthetic"] if facts.get("synthetic") else []
+    parts += [f"first {key['limit']:,} training samples"] if key["limit"] is not None else []
+    parts += ["partial copy"] if facts.get("partial") else []
+    parts.append(f"{len(row.ids):,} test samples")
+    what = "values" if facts["task"] == "regression" else "classes"
+    return " · ".join([*parts, f"{len(facts['classes'])} {what}"])
+
+
+def _block_captions(measured: Sequence[Measured], metrics: Sequence[Metric]) -> tuple[str, ...]:
+    if not metrics:
+        return ("None of the metrics applies to this task.",)
+    captions = []
+    copied = {len(item.row.ids) - item.n_leak_free for item in measured if item.n_leak_free is not None}
+    if copied - {0}:
+        count = " or ".join(f"{number:,}" for number in sorted(copied))
+        captions.append(f"Leak-free: without the {count} test samples whose pixels also stand in the training side.")
+    units = {f"{item.groups} {item.row.facts['unit']}s" for item in measured if item.groups is not None}
+    if units:
+        captions.append(f"Intervals resample whole groups ({', '.join(sorted(units))}), not single samples.")
+    if any(item.row.facts.get("synthetic") for item in measured):
+        captions.append("Synthetic data: drawn by a program; these scores say nothing about real faces.")
+    return tuple(captions)
+
+
+def _title(found: Collected) -> str:
+    suites = [name for name in dict.fromkeys(found.suites) if name]
+    parts = [f"Leaderboard: {', '.join(suites)}" if suites else "Leaderboard"]
+    parts += [f"run {', '.join(dict.fromkeys(found.runs))}"] if found.runs else []
+    return " · ".join(parts)
+
+
+def _captions(found: Collected) -> tuple[str, ...]:
+    captions = []
+    if found.rows:
+        captions.append(
+            f"± standard deviation over seeds; [{100 * LEVEL:.0f} % interval] by bootstrap of seeds and test samples. "
+            f"Rank: 1 + the number of significantly better rows (paired, Holm-corrected, {100 * ALPHA:.0f} %)."
+        )
+    if found.unfinished:
+        captions.append(f"{found.unfinished} of {found.planned} cells are not finished; `ferbench run` goes on.")
+    if found.skipped:
+        why = "; ".join(f"{what} ({reason})" for what, reason in found.skipped[:3])
+        more = "; …" if len(found.skipped) > 3 else "."
+        captions.append(f"Skipped, because it does not fit together ({len(found.skipped)}): {why}{more}")
+    return tuple(captions)

@@ -1,0 +1,270 @@
+"""From the cells of one or several stores to rows: all cells that differ only in seed and fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferbench.errors import StoreError
+from ferbench.nouns.metric import Scored
+from ferbench.reporting.board import Failure
+from ferbench.store.store import CellFolder, Store
+
+_ENVIRONMENT = ("device", "device_name", "threads", "precision", "python", "platform", "cuda", "versions")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's folder, read once."""
+
+    folder: CellFolder
+    out: Path
+    record: Mapping[str, Any]
+    status: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The cell's id."""
+        return str(self.record["id"])
+
+    @property
+    def done(self) -> bool:
+        """Whether it has results."""
+        return bool(self.status["state"] == "done")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row before any statistics.
+
+    ``cells``: those of the complete seeds. ``scored``: test predictions of each complete seed, the samples of its folds
+    pooled; samples stand in the same order for all. ``ids``: str [n], ``folds_of``: int [n]. ``planned``: seeds asked
+    for.
+    """
+
+    id: str
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...]
+    planned: int
+    scored: tuple[Scored, ...]
+    ids: np.ndarray
+    folds_of: np.ndarray
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """``cell.json`` of the first cell."""
+        return self.cells[0].record
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """The row key."""
+        key: Mapping[str, Any] = self.record["row"]
+        return key
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Facts of the plan."""
+        facts: Mapping[str, Any] = self.record["facts"]
+        return facts
+
+    @property
+    def folds(self) -> int:
+        """Folds of the protocol."""
+        return int(self.record["folds"])
+
+    @property
+    def model(self) -> str:
+        """``model`` or ``model@variant``."""
+        return f"{self.key['model']}@{self.key['variant']}" if self.key["variant"] else str(self.key["model"])
+
+    @property
+    def selection(self) -> str:
+        """How the weights were chosen; empty for an estimator, which has no epochs to choose from."""
+        return str(self.key["recipe"].get("selection", ""))
+
+    @cached_property
+    def train_metrics(self) -> dict[str, float]:
+        """Metrics on the training side, mean over the cells."""
+        known: dict[str, list[float]] = {}
+        for cell in self.cells:
+            for name, value in cell.folder.metrics().get("train", {}).items():
+                if isinstance(value, int | float):
+                    known.setdefault(name, []).append(float(value))
+        return {name: float(np.mean(values)) for name, values in known.items()}
+
+    def status_mean(self, name: str) -> float | None:
+        """Mean over the cells of a number in ``status.json``; None where none has it."""
+        values = [cell.status[name] for cell in self.cells if cell.status.get(name) is not None]
+        return float(np.mean(values)) if values else None
+
+    def status_same(self, name: str) -> int | None:
+        """A number in ``status.json`` that all cells share; the first where they do not."""
+        return next((int(cell.status[name]) for cell in self.cells if cell.status.get(name) is not None), None)
+
+    def mixed_environment(self) -> list[str]:
+        """What differs between the environments of the cells: ``device (cpu, cuda)``."""
+        environments = [cell.folder.environment for cell in self.cells]
+        mixed = []
+        for name in _ENVIRONMENT:
+            values = {
+                json.dumps(environment.get(name), sort_keys=True): environment.get(name) for environment in environments
+            }
+            if len(values) > 1:
+                nested = any(isinstance(value, dict | list) for value in values.values())
+                mixed.append(name if nested else f"{name} ({', '.join(sorted(map(str, values.values())))})")
+        return mixed
+
+
+@dataclass
+class Collected:
+    """Everything that the stores hold of the wanted rows."""
+
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unfinished: int = 0
+    planned: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    suites: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+
+
+def collect(outs: Sequence[Path], run: str | None = None) -> Collected:
+    """Read the rows of a run (default: each store's latest) from one or several stores.
+
+    A row also takes cells of earlier runs that differ from the run's own only in seed and fold. Cells of other code
+    are never mixed in: the run's own code wins where it has results, else the newest that finished. Raises StoreError
+    when a folder is no store, or when no store knows the run.
+    """
+    found = Collected()
+    wanted: dict[str, None] = {}
+    cells: dict[str, Cell] = {}
+    stores = [Store(out) for out in outs]
+    if run is not None and not any(run in store.run_ids() for store in stores):
+        known = sorted({run_id for store in stores for run_id in store.run_ids()})
+        raise StoreError(f"There is no run {run!r}. Known: {', '.join(known) or 'none'}.")
+    for store in stores:
+        here = _read_cells(store, found.failures)
+        wanted |= dict.fromkeys(_wanted(store, run, here, found))
+        for cell in here:
+            if cell.id not in cells or (cell.done and not cells[cell.id].done):
+                cells[cell.id] = cell
+    asked = [cells[identity] for identity in wanted if identity in cells]
+    found.planned = len(wanted)
+    found.unfinished = sum(identity not in cells or _open(cells[identity]) for identity in wanted)
+    for row_id in dict.fromkeys(cell.record["row_id"] for cell in asked):
+        same = [cell for cell in cells.values() if cell.record["row_id"] == row_id]
+        _add_row(row_id, same, set(wanted), cells, found)
+    return found
+
+
+def _open(cell: Cell) -> bool:
+    return cell.status["state"] in ("planned", "running")
+
+
+def _read_cells(store: Store, failures: list[Failure]) -> list[Cell]:
+    cells = []
+    for folder in store.cells:
+        try:
+            record = folder.record
+            cells.append(Cell(folder, store.out, record, folder.status))
+        except StoreError as error:
+            failures.append(Failure(folder.id, folder.id, str(error)))
+    return cells
+
+
+def _wanted(store: Store, run: str | None, cells: Iterable[Cell], found: Collected) -> list[str]:
+    """Ids of the run's cells; all cells of a store that has no run."""
+    known = store.run_ids()
+    if not known:
+        return [cell.id for cell in cells]
+    if run is not None and run not in known:
+        return []
+    facts = store.run(run)
+    found.runs.append(str(facts["id"]))
+    found.suites.append(str(facts.get("suite", {}).get("name", "")))
+    found.skipped += [(str(item["what"]), str(item["why"])) for item in facts.get("skipped", [])]
+    return [str(identity) for identity in facts["cells"]]
+
+
+def _code_of(cell: Cell, cells: Mapping[str, Cell]) -> str:
+    """What a cell ran: engine and source hashes, its own and those of the cells that it requires."""
+    record = cell.record
+    required = {role: cells[i] for role, i in record["requires"].items() if i in cells}
+    parts = {role: _code_of(needed, cells) for role, needed in required.items()}
+    return json.dumps([record["engine"], record["sources"], parts], sort_keys=True)
+
+
+def _add_row(row_id: str, same: list[Cell], wanted: set[str], cells: Mapping[str, Cell], found: Collected) -> None:
+    by_code: dict[str, list[Cell]] = {}
+    for cell in same:
+        by_code.setdefault(_code_of(cell, cells), []).append(cell)
+
+    def freshness(group: list[Cell]) -> tuple[bool, bool, str]:
+        done = [cell for cell in group if cell.done]
+        return bool(done), any(cell.id in wanted for cell in done), max((_ended(cell) for cell in done), default="")
+
+    chosen = max(by_code.values(), key=freshness)
+    shown = {cell.id: cell for cell in same if cell.id in wanted} | {cell.id: cell for cell in chosen}
+    failed = [cell for cell in shown.values() if cell.status["state"] == "failed"]
+    found.failures += [
+        Failure(cell.id, str(cell.record["label"]), str(cell.status.get("cause", ""))) for cell in failed
+    ]
+    row = _assemble(row_id, chosen, found.failures)
+    if row is not None:
+        found.rows.append(row)
+
+
+def _ended(cell: Cell) -> str:
+    return str(cell.status.get("ended") or "")
+
+
+def _assemble(row_id: str, cells: list[Cell], failures: list[Failure]) -> Row | None:
+    """Pool the folds of every seed; seeds that lack one are left out. None where no seed is complete."""
+    by_seed: dict[int, dict[int, Cell]] = {}
+    for cell in cells:
+        by_seed.setdefault(int(cell.record["seed"]), {})[int(cell.record["fold"])] = cell
+    complete: list[list[Cell]] = []
+    scored: list[Scored] = []
+    ids = folds_of = np.array([])
+    for _, by_fold in sorted(by_seed.items()):
+        done = [by_fold[fold] for fold in sorted(by_fold) if by_fold[fold].done]
+        if len(done) < int(cells[0].record["folds"]):
+            continue
+        try:
+            pooled, seed_ids, seed_folds = _pooled(done)
+            if complete and not (np.array_equal(seed_ids, ids) and np.array_equal(pooled.targets, scored[0].targets)):
+                raise StoreError("its test samples differ from those of the row's other seeds")
+        except StoreError as error:
+            failures.append(Failure(done[0].id, str(done[0].record["label"]), str(error)))
+            continue
+        ids, folds_of = seed_ids, seed_folds
+        complete.append(done)
+        scored.append(pooled)
+    if not complete:
+        return None
+    seeds = tuple(int(done[0].record["seed"]) for done in complete)
+    joined = tuple(cell for done in complete for cell in done)
+    return Row(row_id, joined, seeds, len(by_seed), tuple(scored), ids, folds_of)
+
+
+def _pooled(cells: Sequence[Cell]) -> tuple[Scored, np.ndarray, np.ndarray]:
+    """Test predictions of all folds of a seed, ordered by fold and id."""
+    parts = [cell.folder.predictions().side("test") for cell in cells]
+    folds = np.concatenate(
+        [np.full(len(part.ids), cell.record["fold"]) for cell, part in zip(cells, parts, strict=True)]
+    )
+    ids = np.concatenate([part.ids for part in parts])
+    if not len(ids):
+        raise StoreError("it has no predictions of test samples")
+    order = np.lexsort((ids, folds))
+    scores = np.concatenate([part.scores for part in parts])[order].astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise StoreError("some of its scores are not finite")
+    targets = np.concatenate([part.targets for part in parts])[order]
+    return Scored(targets, scores, parts[0].classes), ids[order], folds[order]

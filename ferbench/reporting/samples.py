@@ -1,0 +1,74 @@
+"""Facts about test samples that predictions do not hold: groups, and copies in the training side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ferbench.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """``copied``: bool [n], test samples whose pixels also stand in the training side; None where that is unknown.
+
+    ``groups``: [n], the subject, clip or trial of each sample; None where the protocol's unit is the sample.
+    """
+
+    copied: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+
+def sample_facts(table: Path, protocol: str, unit: str, ids: np.ndarray, folds_of: np.ndarray) -> SampleFacts:
+    """Look test samples (``ids`` str [n], of fold ``folds_of`` [n]) up in the table of their data set.
+
+    The table knows the sides of the first fold. In a cross-validation, what is tested in another fold counts as
+    training data. Raises StoreError when the table is damaged; one that is missing leaves everything unknown.
+    """
+    columns = _read(table, ["id", "pixel_hash", f"split_{protocol}", unit])
+    if "id" not in columns:
+        return SampleFacts()
+    order = np.argsort(columns["id"])
+    place = order[np.clip(np.searchsorted(columns["id"], ids, sorter=order), 0, len(order) - 1)]
+    if not np.array_equal(columns["id"][place], ids):
+        return SampleFacts()
+    groups = columns[unit][place] if unit in columns and unit != "sample" else None
+    hashes = columns.get("pixel_hash")
+    if hashes is None:
+        return SampleFacts(None, groups)
+    tested = hashes[place]
+    if len(np.unique(folds_of)) > 1:
+        copied = np.zeros(len(ids), dtype=bool)
+        for fold in np.unique(folds_of):
+            copied[folds_of == fold] = np.isin(tested[folds_of == fold], tested[folds_of != fold])
+        return SampleFacts(copied, groups)
+    sides = columns.get(f"split_{protocol}")
+    return SampleFacts(None if sides is None else np.isin(tested, hashes[sides == "train"]), groups)
+
+
+def _read(table: Path, names: list[str]) -> dict[str, np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not table.exists():
+        return {}
+    try:
+        known = set(pq.read_schema(table).names)
+        data = pq.read_table(table, columns=[name for name in dict.fromkeys(names) if name in known])
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{table} is damaged ({error}). Remove it, and run the suite again to make it anew.") from None
+    return {name: _array(data[name]) for name in data.column_names}
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    import pyarrow as pa
+
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.asarray(column.to_numpy())
+    return np.array(column.to_pylist(), dtype=str)
