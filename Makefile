@@ -32,7 +32,7 @@ test-slow: $(INSTALLED)
 	@$(UV) run --no-sync pytest -q -m slow
 
 lint: $(INSTALLED)
-	@$(UV) run --no-sync ruff check --quiet .
+	@$(UV) run --no-sync ruff check --quiet --output-format concise .
 	@$(UV) run --no-sync ruff format --quiet --check . || { echo "Some files are not in the common format: make format mends it." >&2; exit 1; }
 	@$(UV) run --no-sync mypy
 
