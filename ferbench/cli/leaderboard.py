@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ferbench.reporting.leaderboard import Leaderboard
+    from ferbench.reporting.board import Leaderboard
 
 
 class Format(StrEnum):
@@ -46,11 +46,10 @@ def leaderboard(
 def print_table(table: Leaderboard, form: str) -> None:
     """Print a leaderboard in one of the forms of :class:`Format`."""
     from ferbench.reporting import formats
+    from ferbench.reporting.table import print_table as print_drawn
 
     if form == "table":
-        from rich.console import Console
-
-        Console().print(formats.to_table(table))
+        print_drawn(table)
         return
     text = {"csv": formats.to_csv, "md": formats.to_markdown, "json": formats.to_json}[form](table)
     typer.echo(text, nl=not text.endswith("\n"))

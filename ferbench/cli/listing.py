@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 if TYPE_CHECKING:
     from ferbench.plugins import Installed
+    from ferbench.plugins import Kind as PluginKind
 
 
 class Kind(StrEnum):
@@ -68,6 +69,7 @@ def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
             }
             for info in installed.plugins
         ]
+    noun = cast("PluginKind", kind)
     find = {
         "datasets": installed.dataset,
         "models": installed.model,
@@ -76,9 +78,9 @@ def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
         "suites": installed.suite,
     }[kind]
     rows = []
-    for name in installed.names(kind):
+    for name in installed.names(noun):
         thing: Any = find(name)
-        row = {"name": name, "plugin": installed.plugin_of(kind, name).name, "description": thing.description}
+        row = {"name": name, "plugin": installed.plugin_of(noun, name).name, "description": thing.description}
         if kind == "models":
             row |= {"variant": thing.variant, "tags": sorted(thing.tags), "modality": thing.modality}
         if kind == "datasets":

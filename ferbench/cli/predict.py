@@ -45,13 +45,17 @@ def predict(
 
 
 def _best_cell(out: Path) -> str:
-    """The first finished cell of the first ranked row of the latest run."""
+    """The first finished cell of the best row of the latest run."""
     from ferbench.errors import StoreError
     from ferbench.plugins import discover
     from ferbench.running.api import make_leaderboard
+    from ferbench.store.store import Store
 
-    table = make_leaderboard([out], discover())
-    for row in table.rows:
-        if row["kind"] == "measured" and row.get("cells"):
-            return str(row["cells"][0])
+    store = Store(out)
+    done = [cell for key in store.run()["cells"] if (cell := store.cell(key)).state == "done"]
+    names = ("dataset", "protocol", "model", "variant", "sampler")
+    for row in make_leaderboard([out], discover()).rows:
+        for cell in done if row["kind"] == "measured" else []:
+            if all((cell.record["row"][name] or "") == (row[name] or "") for name in names):
+                return cell.id
     raise StoreError(f"No cell of the latest run in {out} is finished.")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ferbench.plugins import Installed
+    from ferbench.plugins import Installed, Kind
 
-KINDS = ("models", "datasets", "samplers", "metrics", "suites")
+KINDS: tuple[Kind, ...] = ("models", "datasets", "samplers", "metrics", "suites")
 
 
 def show(
@@ -37,13 +37,13 @@ def show(
     if json:
         from json import dumps
 
-        typer.echo(dumps(things[0] if len(things) == 1 else _preferred(things), indent=1, default=str))
+        typer.echo(dumps(things[0], indent=1, default=str))  # a data set comes before a suite of its name
         return
     for facts in things:
         _print(facts)
 
 
-def _has(installed: Installed, kind: str, name: str) -> bool:
+def _has(installed: Installed, kind: Kind, name: str) -> bool:
     if name in installed.names(kind):
         return True
     if ":" not in name:
@@ -57,12 +57,7 @@ def _has(installed: Installed, kind: str, name: str) -> bool:
     return True
 
 
-def _preferred(things: list[dict[str, Any]]) -> dict[str, Any]:
-    """A data set and a suite may share a name; the data set comes first."""
-    return things[0]
-
-
-def _facts(installed: Installed, kind: str, name: str) -> dict[str, Any]:
+def _facts(installed: Installed, kind: Kind, name: str) -> dict[str, Any]:
     plugin = installed.plugin_of(kind, name)
     if kind == "models":
         return _model(installed, name)
@@ -106,7 +101,7 @@ def _model(installed: Installed, name: str) -> dict[str, Any]:
 
 def _dataset(installed: Installed, name: str) -> dict[str, Any]:
     from ferbench.data.registry import load
-    from ferbench.data.splits import class_counts
+    from ferbench.data.summary import class_counts
     from ferbench.errors import DataError
 
     dataset = installed.dataset(name)

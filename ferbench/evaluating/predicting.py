@@ -87,11 +87,11 @@ def _as_split(setup: Setup, names: list[str], pixels: np.ndarray) -> ArraySplit:
     count, kind = len(names), setup.splits.test.label_kind
     targets = np.zeros(count, np.int64) if kind == "hard" else np.zeros((count, len(setup.classes)), np.float32)
     return ArraySplit(
+        inputs={setup.dataset.inputs[0]: pixels},
+        rows=np.arange(count),
         ids=np.array(names),
         targets=targets,
-        groups={},
+        hashes=np.zeros(count, np.uint64),
         classes=setup.classes,
         label_kind=kind,
-        base={setup.dataset.inputs[0]: pixels},
-        rows=np.arange(count),
     )

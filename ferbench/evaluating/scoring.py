@@ -114,22 +114,16 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
         raise PluginError(f"build of {setup.model.full_name} returned {type(net).__name__}, not a torch.nn.Module.")
     if not isinstance(recipe.init, DefaultInit):
         initialise(net, recipe.init)
-    return net.to(device, memory_format=torch.channels_last), size
+    return net.to(device).to(memory_format=torch.channels_last), size
 
 
 def raw_shape(setup: Setup) -> tuple[int, int, int]:
     """Channels, height and width of the data set's pictures, resized as the recipe says."""
-    feed = open_feed(_first(setup.splits.test), setup.recipe.input, torch.device("cpu"), 0)
+    feed = open_feed(setup.splits.test.take(np.arange(1)), setup.recipe.input, torch.device("cpu"), 0)
     try:
         return feed.image_shape()
     finally:
         feed.close()
-
-
-def _first(split: Split) -> Split:
-    from ferbench.data.splits import selected
-
-    return selected(split, np.arange(1))
 
 
 def make_estimator(setup: Setup) -> Estimator:

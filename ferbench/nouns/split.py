@@ -69,6 +69,9 @@ class Split(Protocol):
     def batch(self, indices: np.ndarray, view: View, rng: np.random.Generator) -> Batch:
         """Read the samples at ``indices`` (int64 [m]) as numpy arrays."""
 
+    def take(self, indices: np.ndarray) -> Split:
+        """A split of some of the samples, by their indices (int64 [m])."""
+
 
 @dataclass(frozen=True)
 class Splits:

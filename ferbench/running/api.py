@@ -18,15 +18,16 @@ from ferbench.data.table import write_table
 from ferbench.errors import FerbenchError
 from ferbench.nouns.event import CellEvent, RunEvent
 from ferbench.plugins import Installed, discover
+from ferbench.reporting.board import Leaderboard
 from ferbench.reporting.formats import write
-from ferbench.reporting.leaderboard import Leaderboard, build
+from ferbench.reporting.leaderboard import build
 from ferbench.running.estimate import Estimate, estimate
 from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
 from ferbench.running.plan import Plan, PlannedCell, make_plan
 from ferbench.running.request import Request
 from ferbench.running.view import View, duration
-from ferbench.store.files import write_json
+from ferbench.store.files import remove_tree, write_json
 from ferbench.store.store import State, Store
 from ferbench.suites import override, parse_seeds
 
@@ -175,7 +176,7 @@ class Run:
         )
 
     def _record(self, plan: Plan, store: Store) -> str:
-        """Write the data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
+        """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
         for loaded in plan.tables.values():
             path = store.dataset_table(loaded.fingerprint)
             if not path.exists():
@@ -262,8 +263,6 @@ class Run:
 
 def discard(store: Store, cell: PlannedCell) -> None:
     """Forget a cell's results (``--fresh``), unless another run is training it right now."""
-    from ferbench.store.files import remove_tree
-
     folder = store.cell(cell.id)
     if folder.state != "running":
         remove_tree(folder.path)

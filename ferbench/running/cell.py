@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ferbench.data.splits import selected
 from ferbench.errors import FerbenchError, StoreError
 from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
 from ferbench.evaluating.required import required_cells
@@ -103,7 +102,7 @@ def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[st
     train, count = setup.splits.train, len(setup.splits.test)
     if len(train) > count:
         chosen = np.sort(np.random.default_rng(setup.rule.seed).choice(len(train), count, replace=False))
-        train = selected(train, chosen)
+        train = train.take(chosen)
     if train.label_kind != setup.splits.test.label_kind:
         return {}
     scores = scorer.scores(train, SingleView())

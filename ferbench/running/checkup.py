@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,10 +43,9 @@ def examine(out: Path) -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    version = platform.python_version()
-    if sys.version_info >= (3, 11):
-        return Finding("Python", "ok", f"{version} on {platform.platform(terse=True)}, {os.cpu_count()} cores")
-    return Finding("Python", "fail", version, "Install Python 3.11 or newer.")
+    return Finding(
+        "Python", "ok", f"{platform.python_version()} on {platform.platform(terse=True)}, {os.cpu_count()} cores"
+    )
 
 
 def _torch() -> Iterator[Finding]:
@@ -91,13 +89,16 @@ def _out(out: Path) -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
+    infos = {info.name: info for info in discover().plugins}
     for result in check_in_subprocess(None, PLUGIN_SECONDS):
-        if result.state == "ok":
-            yield Finding(f"plugin {result.name}", "ok", f"{result.package} {result.version}")
-        elif result.state == "disabled":
+        info = infos.get(result.name)
+        package = f"{info.package} {info.version}" if info else ""
+        if info and info.state == "disabled":
             yield Finding(f"plugin {result.name}", "warn", "disabled", "Unset FERBENCH_DISABLE_PLUGINS to use it.")
+        elif result.ok:
+            yield Finding(f"plugin {result.name}", "ok", f"{package}, imported in {result.seconds:.1f} s")
         else:
-            mend = f"Mend or uninstall {result.package or result.name}; everything else works without it."
+            mend = f"Mend or uninstall {package or result.name}; everything else works without it."
             yield Finding(f"plugin {result.name}", "fail", result.cause, mend)
 
 
@@ -108,13 +109,13 @@ def _datasets() -> Iterator[Finding]:
         if dataset.embedded:
             yield Finding(f"data set {name}", "ok", "embedded")
             continue
-        try:
-            found = status(dataset)
-        except FerbenchError as error:
-            yield Finding(f"data set {name}", "fail", str(error), f"ferbench data add {name} PATH")
-            continue
-        if not found.registered:
-            yield Finding(f"data set {name}", "warn", "not registered", f"ferbench data add {name} PATH")
+        found = status(dataset)
+        command = f"ferbench data add {name} PATH"
+        if found.state == "missing":
+            yield Finding(f"data set {name}", "warn", "not registered", command)
+        elif found.state == "damaged" or found.meta is None:
+            yield Finding(f"data set {name}", "fail", found.cause, command)
+        elif found.meta.partial:
+            yield Finding(f"data set {name}", "warn", found.meta.partial)
         else:
-            state: Literal["ok", "warn"] = "warn" if found.partial else "ok"
-            yield Finding(f"data set {name}", state, f"{found.samples} samples {found.partial}".rstrip())
+            yield Finding(f"data set {name}", "ok", f"registered, {found.meta.fingerprint}")

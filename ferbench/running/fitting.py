@@ -13,7 +13,8 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file as save_weights
 from torch import nn
 
-from ferbench.data.splits import joined, with_sample
+from ferbench.data.joining import Joined
+from ferbench.data.splits import with_sample
 from ferbench.evaluating.required import required_cells
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
@@ -94,8 +95,8 @@ def _fit_network(
     trained = train(net, job)
     for part in (*job.parts.values(), job.val):
         part.feed.close()
-    for name, weights in (("best", trained.best), ("last", trained.last)):
-        write_with(folder.path / f"{name}.safetensors", lambda path, w=weights: save_weights(w, path))
+    write_with(folder.path / "best.safetensors", lambda path: save_weights(trained.best, path))
+    write_with(folder.path / "last.safetensors", lambda path: save_weights(trained.last, path))
     net.load_state_dict(trained.best)
     notes = (f"{trained.micro_batches} micro-batches a step",) if trained.micro_batches > 1 else ()
     facts |= {
@@ -127,7 +128,7 @@ def _parts(setup: Setup, numerics: Numerics, sample: Sample) -> dict[tuple[str, 
         if "val" not in sides:
             parts[sides] = _part(setup, train_split, numerics, _for_all(sample, len(train_split), 0))
             continue
-        both = joined(train_split, setup.splits.val)
+        both = Joined(train_split, setup.splits.val)
         parts[sides] = _part(setup, both, numerics, _for_all(sample, len(train_split), len(setup.splits.val)))
     return parts
 

@@ -51,11 +51,11 @@ class Server:
         signal.set_wakeup_fd(wake_in)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
-            ready, _, _ = select.select([self.connection, wake], [], [])
+            ready, _, _ = select.select([self.connection.fileno(), wake], [], [])
             if wake in ready:
                 os.read(wake, 4096)
             self._reap()
-            if self.connection in ready:
+            if self.connection.fileno() in ready:
                 received = self.connection.recv(65536)
                 if not received:
                     break

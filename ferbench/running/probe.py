@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ferbench.data.splits import selected
 from ferbench.evaluating.scoring import NetworkScorer, build_network, make_preparer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.sampler import Sample
@@ -94,4 +93,4 @@ def _test_seconds(setup: Setup, net: Any, job: Job) -> float:
 
 
 def _first(split: Split, count: int) -> Split:
-    return selected(split, np.arange(min(count, len(split))))
+    return split.take(np.arange(min(count, len(split))))

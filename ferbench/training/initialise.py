@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ferbench.nouns.recipe_parts import DefaultInit, HeInit, Init, NormalInit, XavierInit
+from ferbench.nouns.recipe_parts import DefaultInit, HeInit, Init, NormalInit, TruncatedNormalInit, XavierInit
 
 
 def initialise(net: nn.Module, init: Init) -> None:
@@ -20,11 +20,11 @@ def initialise(net: nn.Module, init: Init) -> None:
 
 def _fill(module: nn.modules.conv._ConvNd | nn.Linear, init: Init) -> None:
     if isinstance(init, HeInit):
-        mode = "fan_in" if isinstance(module, nn.Linear) else "fan_out"
-        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
+        linear = isinstance(module, nn.Linear)
+        nn.init.kaiming_normal_(module.weight, mode="fan_in" if linear else "fan_out", nonlinearity="relu")
     elif isinstance(init, XavierInit):
         nn.init.xavier_uniform_(module.weight)
     elif isinstance(init, NormalInit):
         nn.init.normal_(module.weight, std=init.sd)
-    else:
+    elif isinstance(init, TruncatedNormalInit):
         nn.init.trunc_normal_(module.weight, std=init.sd, a=-2 * init.sd, b=2 * init.sd)

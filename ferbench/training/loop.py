@@ -83,9 +83,7 @@ class StageRun:
         self.steps = len(self._batches(progress.epoch))
         self.rate = LearningRate(_known(stage.schedule), self.optimizer, self.steps * stage.epochs, stage.epochs)
         ema = job.recipe.ema
-        self.average = (
-            AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema.decay), use_buffers=True) if ema else None
-        )
+        self.average = _averaged(net, ema.decay) if ema else None
         if kept:
             self._restore(kept)
         self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch)
@@ -206,6 +204,11 @@ class StageRun:
 
 def _supervised(job: Job, stage: Stage, part: Part) -> Objective:
     return Supervised(make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device))
+
+
+def _averaged(net: nn.Module, decay: float) -> AveragedModel:
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(net, multi_avg_fn=average, use_buffers=True)
 
 
 def _known(value: Any) -> Any:
