@@ -10,7 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ferbench.data.archives import DownloadEntry, walk_download
     from ferbench.data.division import carve, given_split, grouped_holdout, k_fold, leave_one_group_out, merged_split
+    from ferbench.data.metering import DownloadLimits
     from ferbench.errors import (
         CellTimeoutError,
         DataError,
@@ -81,6 +83,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ferbench.data.archives": (
+        "DownloadEntry",
+        "walk_download",
+    ),
+    "ferbench.data.metering": ("DownloadLimits",),
     "ferbench.data.division": (
         "carve",
         "given_split",
@@ -229,6 +236,8 @@ __all__ = [
     "DataError",
     "Dataset",
     "DefaultInit",
+    "DownloadEntry",
+    "DownloadLimits",
     "EarlyStopping",
     "Estimator",
     "Family",
@@ -301,6 +310,7 @@ __all__ = [
     "leave_one_group_out",
     "merged_split",
     "run",
+    "walk_download",
 ]
 
 

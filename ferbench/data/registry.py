@@ -1,0 +1,264 @@
+"""Registered data sets: ``add`` a download once, ``load`` it from then on as a memory map."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ferbench.data import cache
+from ferbench.data.cache import Meta
+from ferbench.errors import DataError, MissingDataError
+from ferbench.nouns.dataset import Dataset, Parsed, ReadContext, Samples
+from ferbench.nouns.reference import resolve
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The outcome of ``add``. ``already``: the same download had been added before, nothing was done."""
+
+    dataset: str
+    fingerprint: str
+    samples: int
+    protocols: tuple[str, ...]
+    partial: str
+    notes: tuple[str, ...]
+    root: Path
+    already: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A data set that is ready for use.
+
+    ``inputs``: uint8 [n, ...] by name, memory-mapped; or ``files`` below ``root`` for a streamed set. ``protocols``
+    are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download.
+    """
+
+    dataset: Dataset
+    samples: Samples
+    inputs: dict[str, np.ndarray] | None
+    files: tuple[str, ...] | None
+    root: Path
+    fingerprint: str
+    protocols: tuple[str, ...]
+    partial: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a data set on this machine, without opening it. ``cause`` says why it is damaged."""
+
+    dataset: str
+    state: Literal["registered", "missing", "damaged", "embedded"]
+    cause: str = ""
+    meta: Meta | None = None
+
+
+def data_root() -> Path:
+    """Return the folder of registered data: ``FERBENCH_DATA``, or the platform's folder for user data."""
+    chosen = os.environ.get("FERBENCH_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("ferbench")
+
+
+def dataset_root(dataset: Dataset) -> Path:
+    """Return the folder that holds a data set; names such as ``folder:PATH`` are made fit for the file system."""
+    name = dataset.name
+    plain = re.sub(r"[^A-Za-z0-9._+-]", "-", name).strip(".")[:80]
+    if plain != name:
+        plain += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return data_root() / "datasets" / plain
+
+
+def add(dataset: Dataset, path: Path | str, allow_partial: bool = False) -> Registered:
+    """Check a download (file, archive or folder) and keep it, parsed. The same again is no error, and quick.
+
+    Raises DataError that names what is wrong with the download; one that is incomplete or altered passes with
+    ``allow_partial``, which marks every row made from it.
+    """
+    if dataset.embedded:
+        raise DataError(f"{dataset.name!r} is made on first use; there is nothing to add.")
+    source = Path(path).expanduser().absolute()
+    if not source.exists():
+        raise DataError(f"There is no file or folder {source}. Check the path.")
+    from ferbench.data.fingerprint import source_identity
+
+    try:
+        # The hash of a large file takes as long as its parsing; a thread of its own makes them overlap.
+        with ThreadPoolExecutor(1) as background:
+            identity = background.submit(source_identity, source)
+            known = _usable(dataset)
+            if known and known.source.get("sha256") == identity.result()["sha256"]:
+                in_place = not known.root or known.root == str(source)
+                if in_place and known.version == dataset.version and (allow_partial or not known.partial):
+                    return _registered(dataset, known, already=True)
+            parsed = resolve(dataset.read)(source, ReadContext(allow_partial=allow_partial))
+            if parsed.partial and not allow_partial:
+                raise DataError(_refusal(dataset, source, parsed.partial))
+            return _registered(dataset, _keep(dataset, parsed, source, identity.result))
+    except OSError as error:
+        raise DataError(f"{error.filename or source} cannot be read: {error.strerror or error}.") from error
+
+
+def load(dataset: Dataset) -> Loaded:
+    """Return a registered data set; an embedded one is made when it is used for the first time.
+
+    Raises MissingDataError that says how to get it, DataError when what is registered is damaged.
+    """
+    root = dataset_root(dataset)
+    try:
+        meta = cache.read_meta(root)
+        if meta and meta.version != dataset.version:
+            raise DataError(f"{root} was written by version {meta.version} of the data set, now {dataset.version}")
+        if meta:
+            return _open(dataset, root, meta)
+    except DataError as error:
+        if not dataset.embedded:
+            raise DataError(
+                f"The registered copy of {dataset.name!r} cannot be used: {error}. "
+                f"Add it again: ferbench data add {dataset.name} PATH"
+            ) from None
+    if not dataset.embedded:
+        raise MissingDataError(_how_to_get(dataset))
+    parsed = resolve(dataset.read)(None, ReadContext())
+    return _open(dataset, root, _keep(dataset, parsed, None, lambda: {"path": "", "bytes": 0, "sha256": ""}))
+
+
+def status(dataset: Dataset) -> Status:
+    """Return whether a data set is there and whole, from sizes alone."""
+    try:
+        meta = cache.read_meta(dataset_root(dataset))
+        if meta:
+            cache.check(dataset_root(dataset), meta)
+    except DataError as error:
+        return Status(dataset.name, "embedded" if dataset.embedded else "damaged", str(error))
+    if dataset.embedded:
+        return Status(dataset.name, "embedded", meta=meta)
+    return Status(dataset.name, "registered" if meta else "missing", meta=meta)
+
+
+def _usable(dataset: Dataset) -> Meta | None:
+    try:
+        meta = cache.read_meta(dataset_root(dataset))
+        if meta:
+            cache.check(dataset_root(dataset), meta)
+    except DataError:
+        return None
+    return meta
+
+
+def _keep(
+    dataset: Dataset, parsed: Parsed, source: Path | None, identity: Callable[[], Mapping[str, str | int]]
+) -> Meta:
+    from ferbench.data import fingerprint
+    from ferbench.data.parsed import checked
+
+    parsed = checked(dataset, parsed)
+    if parsed.files is not None:
+        import numpy as np
+
+        if source is not None and not source.is_dir():
+            raise DataError(f"{dataset.name!r} reads its files one by one: unpack {source}, and add the folder.")
+        shapes = {}
+        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files)
+        contents = {"files": np.asarray(parsed.files)}
+    else:
+        inputs = dict(parsed.inputs or {})
+        hashes = fingerprint.pixel_hashes(inputs)
+        shapes = {name: values.shape[1:] for name, values in inputs.items()}
+        contents = {f"input {name}": values for name, values in inputs.items()}
+    samples = replace(parsed.samples, hashes=hashes)
+    meta = Meta(
+        dataset=dataset.name,
+        version=dataset.version,
+        fingerprint=fingerprint.fingerprint(samples, dataset.classes, shapes),
+        samples=len(samples.ids),
+        protocols=parsed.protocols or tuple(rule.name for rule in dataset.protocols),
+        partial=parsed.partial,
+        notes=parsed.notes,
+        source=dict(identity()),
+        root=str(source) if source and parsed.files is not None else "",
+    )
+    return cache.write(dataset_root(dataset), meta, {**contents, **_roles(samples)})
+
+
+def _roles(samples: Samples) -> dict[str, np.ndarray]:
+    arrays = {"ids": samples.ids, "targets": samples.targets, "hashes": samples.hashes, "origin": samples.origin}
+    arrays |= {f"group {name}": values for name, values in samples.groups.items()}
+    arrays |= {f"column {name}": values for name, values in samples.columns.items()}
+    return {role: values for role, values in arrays.items() if values is not None}
+
+
+def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
+    if meta.root and not Path(meta.root).is_dir():
+        raise DataError(f"its folder {meta.root} is gone")
+    arrays = cache.read_arrays(root, meta)
+
+    def named(kind: str) -> dict[str, np.ndarray]:
+        return {role.removeprefix(kind): values for role, values in arrays.items() if role.startswith(kind)}
+
+    samples = Samples(
+        ids=arrays["ids"],
+        targets=arrays["targets"],
+        origin=arrays.get("origin"),
+        groups=named("group "),
+        columns=named("column "),
+        hashes=arrays["hashes"],
+    )
+    return Loaded(
+        dataset=dataset,
+        samples=samples,
+        inputs=named("input ") or None,
+        files=tuple(arrays["files"].tolist()) if "files" in arrays else None,
+        root=Path(meta.root) if meta.root else root,
+        fingerprint=meta.fingerprint,
+        protocols=meta.protocols,
+        partial=meta.partial,
+        source=Path(str(meta.source.get("path", ""))).name,
+    )
+
+
+def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Registered:
+    return Registered(
+        dataset=dataset.name,
+        fingerprint=meta.fingerprint,
+        samples=meta.samples,
+        protocols=meta.protocols,
+        partial=meta.partial,
+        notes=meta.notes,
+        root=dataset_root(dataset) / meta.fingerprint,
+        already=already,
+    )
+
+
+def _refusal(dataset: Dataset, source: Path, partial: str) -> str:
+    return (
+        f"{source.name} is not a good copy of {dataset.name!r}: {partial}. Get another copy; or go on with this one by "
+        f"`ferbench data add {dataset.name} {source} --allow-partial`, which marks every row made from it."
+    )
+
+
+def _how_to_get(dataset: Dataset) -> str:
+    return "\n".join(
+        [
+            f"The data set {dataset.name!r} is not on this machine.",
+            f"  What it is:       {dataset.description}",
+            f"  Licence:          {dataset.licence or 'not stated'}",
+            f"  Where to get it:  {dataset.how_to_get or 'not stated'}",
+            f"  Then run:         ferbench data add {dataset.name} PATH",
+            "To try ferbench without any download: ferbench run --suite demo",
+        ]
+    )
