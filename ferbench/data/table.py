@@ -1,0 +1,85 @@
+"""The table of a data set's samples that a run keeps beside its cells."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferbench.data.folds import SIDES, make_sides
+from ferbench.data.registry import Loaded
+from ferbench.errors import DataError, StoreError
+from ferbench.nouns.dataset import ProtocolRule
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def write_table(loaded: Loaded, path: Path) -> None:
+    """Write ``path`` (parquet), a row for each sample of the data set; a file that is there already is kept.
+
+    Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
+    each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
+    where the copy cannot be divided that way); the data set's groups and columns; ``origin`` (its own split);
+    ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). Raises StoreError when the disk refuses.
+    """
+    if path.exists():
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: _column(values) for name, values in _columns(loaded).items()})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        try:
+            pq.write_table(table, name, compression="zstd")
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror or error}). Choose another --out.") from error
+
+
+def _columns(loaded: Loaded) -> dict[str, Any]:
+    samples = loaded.samples
+    count = len(samples.ids)
+    columns: dict[str, Any] = {"id": samples.ids, "target": samples.targets}
+    rules = {rule.name: rule for rule in loaded.dataset.protocols}
+    for name in loaded.protocols:
+        columns[f"split_{name}"] = _sides_of(loaded, rules[name], count)
+    facts: Mapping[str, np.ndarray] = {**samples.groups, **samples.columns}
+    columns |= {name: values for name, values in facts.items() if name not in columns}
+    if samples.origin is not None:
+        columns["origin"] = samples.origin
+    columns.setdefault("source", loaded.files if loaded.files is not None else [loaded.source] * count)
+    columns["pixel_hash"] = samples.hashes
+    return columns
+
+
+def _sides_of(loaded: Loaded, rule: ProtocolRule, count: int) -> Any:
+    import numpy as np
+
+    try:
+        sides = make_sides(loaded, rule, 0)
+    except DataError:
+        return [None] * count  # a partial copy: the cells of that protocol say why
+    names = np.full(count, "", dtype="<U5")
+    for side in SIDES:
+        names[sides.rows[side]] = side
+    return names
+
+
+def _column(values: Any) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return pa.array(list(values))
+    if isinstance(values, list | tuple) and all(value is None for value in values):
+        return pa.array(values, type=pa.string())
+    return pa.array(values)
