@@ -19,9 +19,9 @@ SMALL_PIXELS = Input(size=24, channels=1, normalise="unit")
 
 
 class SmallCNNOptions(Options):
-    """``width``: channels of the first stage (the last has four times as many). ``dropout``: before the last layer."""
+    """``width``: channels of the second stage (the last has four times as many). ``dropout``: before the last layer."""
 
-    width: int = Field(32, ge=1)
+    width: int = Field(32, ge=2)
     dropout: float = Field(0.0, ge=0, lt=1)
 
 

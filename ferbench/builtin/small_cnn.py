@@ -15,15 +15,15 @@ SMALLEST = 8
 class SmallCNN(nn.Module):
     """Eight 3 × 3 convolutions in four stages, batch normalisation, ReLU, global average pooling, one linear layer.
 
-    Stages have ``width``, ``width``, 2 ``width`` and 4 ``width`` channels and 1, 2, 2 and 3 convolutions; the picture
-    is halved between them. At width 32, 48 grey pixels and 7 classes: 444,775 parameters, 0.065 GFLOP forward.
+    Stages of 1, 2, 2 and 3 convolutions have ``width`` / 2, ``width``, 2 ``width`` and 4 ``width`` channels; the
+    picture is halved between them. At width 32, 48 grey pixels and 7 classes: 439,991 parameters, 0.059 GFLOP forward.
     """
 
     def __init__(self, channels: int, classes: int, width: int = 32, dropout: float = 0.0) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = channels
-        for number, (after, depth) in enumerate(((width, 1), (width, 2), (2 * width, 2), (4 * width, 3))):
+        for number, (after, depth) in enumerate(((width // 2, 1), (width, 2), (2 * width, 2), (4 * width, 3))):
             if number:
                 layers.append(nn.MaxPool2d(2))
             for _ in range(depth):

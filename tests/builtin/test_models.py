@@ -52,13 +52,13 @@ def test_recipe_and_options_come_back_from_plain_data(name: str) -> None:
     assert type(model.options).model_validate(model.options.model_dump()) == model.options
 
 
-def test_the_network_has_eight_convolutions_and_444775_parameters() -> None:
+def test_the_network_has_eight_convolutions_and_439991_parameters() -> None:
     network = _small_cnn()
     assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 8
-    assert sum(parameter.numel() for parameter in network.parameters()) == 444_775
+    assert sum(parameter.numel() for parameter in network.parameters()) == 439_991
 
 
-def test_one_picture_costs_0065_gflop() -> None:
+def test_one_picture_costs_0059_gflop() -> None:
     network, work = _small_cnn().eval(), []
 
     def count(module: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -68,7 +68,7 @@ def test_one_picture_costs_0065_gflop() -> None:
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
     network(torch.zeros(1, 1, 48, 48))
-    assert round(sum(work) / 1e9, 3) == 0.065
+    assert round(sum(work) / 1e9, 3) == 0.059
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_pictures_below_eight_pixels_are_refused_with_the_setting_to_mend() -> N
         _small_cnn(NetSpec(classes=7, channels=1, size=6))
 
 
-@pytest.mark.parametrize("options", [{"width": 0}, {"dropout": 1.0}, {"widht": 16}])
+@pytest.mark.parametrize("options", [{"width": 1}, {"dropout": 1.0}, {"widht": 16}])
 def test_options_that_cannot_be_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         revised(MODELS["small-cnn"].options, options)
