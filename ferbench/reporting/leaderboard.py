@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench.errors import UnknownNameError, did_you_mean
+from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
 from ferbench.reporting.board import Block, Leaderboard
@@ -29,14 +30,15 @@ def build(
 ) -> Leaderboard:
     """Build the leaderboard of a run (default: the latest of each folder in ``out``).
 
-    The first scalar metric, or the one named by ``sort``, ranks the rows. ``reported`` are published numbers of methods
+    Of ``metrics`` those of the run's suite are shown, where it names any; for a task to which none of them applies, all
+    that do. The one named by ``sort``, else the first, ranks the rows. ``reported`` are published numbers of methods
     that have no model here. Raises UnknownNameError for an unknown ``sort``, StoreError for a folder without results
     or an unknown run.
     """
-    scalars = _sorted_by(sort, [metric for metric in metrics if metric.kind == "scalar"])
     found = collect(out, run)
+    scalars = [metric for metric in metrics if metric.kind == "scalar"]
     tasks = {row.facts["task"] for row in found.rows}
-    shown = tuple(metric for metric in scalars if tasks & set(metric.tasks)) or tuple(scalars)
+    shown = _sorted_by(sort, scalars, _of_suite(found.metrics, scalars, tasks))
     trained = {name for row in found.rows for name in row.train_metrics}
     columns = columns_of(shown, [metric.name for metric in shown if metric.name in trained])
     groups: dict[Hashable, list[Row]] = {}
@@ -48,13 +50,21 @@ def build(
     return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), _captions(found))
 
 
-def _sorted_by(sort: str | None, scalars: list[Metric]) -> list[Metric]:
+def _of_suite(named: Sequence[str], scalars: Sequence[Metric], tasks: set[Task]) -> list[Metric]:
+    """The suite's metrics in its order, and all that apply to a task for which it names none."""
+    known = {metric.name: metric for metric in scalars}
+    chosen = [known[name] for name in named if name in known] or list(scalars)
+    bare = {task for task in tasks if not any(task in metric.tasks for metric in chosen)}
+    chosen += [metric for metric in scalars if bare & set(metric.tasks) and metric not in chosen]
+    return [metric for metric in chosen if tasks & set(metric.tasks)] or chosen
+
+
+def _sorted_by(sort: str | None, scalars: Sequence[Metric], shown: Sequence[Metric]) -> tuple[Metric, ...]:
     names = [metric.name for metric in scalars]
     if sort is not None and sort not in names:
-        raise UnknownNameError(
-            f"There is no metric {sort!r} in this table.{did_you_mean(sort, names)} Known: {', '.join(names)}."
-        )
-    return sorted(scalars, key=lambda metric: metric.name != sort) if sort else scalars
+        raise UnknownNameError(f"There is no metric {sort!r}.{did_you_mean(sort, names)} Known: {', '.join(names)}.")
+    first = tuple(metric for metric in scalars if metric.name == sort)
+    return (*first, *(metric for metric in shown if metric not in first))
 
 
 def _ranking_group(row: Row) -> Hashable:

@@ -131,6 +131,7 @@ class Collected:
     planned: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     suites: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
 
 
@@ -187,7 +188,9 @@ def _wanted(store: Store, run: str | None, cells: Iterable[Cell], found: Collect
         return []
     facts = store.run(run)
     found.runs.append(str(facts["id"]))
-    found.suites.append(str(facts.get("suite", {}).get("name", "")))
+    suite = facts.get("suite", {})
+    found.suites.append(str(suite.get("name", "")))
+    found.metrics += [str(name) for name in suite.get("metrics", []) if name not in found.metrics]
     found.skipped += [(str(item["what"]), str(item["why"])) for item in facts.get("skipped", [])]
     return [str(identity) for identity in facts["cells"]]
 

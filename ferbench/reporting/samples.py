@@ -38,7 +38,7 @@ def sample_facts(table: Path, protocol: str, unit: str, ids: np.ndarray, folds_o
     place = order[np.clip(np.searchsorted(columns["id"], ids, sorter=order), 0, len(order) - 1)]
     if not np.array_equal(columns["id"][place], ids):
         return SampleFacts()
-    groups = columns[unit][place] if unit in columns and unit != "sample" else None
+    groups = _groups(columns[unit][place], ids) if unit in columns and unit != "sample" else None
     hashes = columns.get("pixel_hash")
     if hashes is None:
         return SampleFacts(None, groups)
@@ -52,6 +52,12 @@ def sample_facts(table: Path, protocol: str, unit: str, ids: np.ndarray, folds_o
     return SampleFacts(None if sides is None else np.isin(tested, hashes[sides == "train"]), groups)
 
 
+def _groups(names: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Group of each sample as text; one that belongs to none (empty) is a group of its own."""
+    names = names.astype(str)
+    return np.where(names == "", np.char.add("sample ", ids), names)
+
+
 def _read(table: Path, names: list[str]) -> dict[str, np.ndarray]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -63,12 +69,12 @@ def _read(table: Path, names: list[str]) -> dict[str, np.ndarray]:
         data = pq.read_table(table, columns=[name for name in dict.fromkeys(names) if name in known])
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{table} is damaged ({error}). Remove it, and run the suite again to make it anew.") from None
-    return {name: _array(data[name]) for name in data.column_names}
+    return {name: _array(data[name]) for name in data.column_names if not data[name].null_count}
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     import pyarrow as pa
 
-    if pa.types.is_integer(column.type) and not column.null_count:
+    if pa.types.is_integer(column.type):
         return np.asarray(column.to_numpy())
     return np.array(column.to_pylist(), dtype=str)
