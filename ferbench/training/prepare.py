@@ -1,0 +1,172 @@
+"""From raw pictures to what a network is given.
+
+The order is that of the recipe: grey or colour, augmentation on raw pixels, normalisation, random erasing. Grey becomes
+three channels only when it is normalised, so that all before works on a third of the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ferbench.errors import DataError, Problem, SettingsError, TrainingError
+from ferbench.nouns.augmentation import Augmentation, RandomCrop, RandomErasing, TenCrop, TestViews
+from ferbench.nouns.recipe import Input
+from ferbench.nouns.split import Batch, Split, View
+from ferbench.training.augment import apply, draw
+from ferbench.training.pixels import centre_crop, channels_first, is_picture, to_grey
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation of each channel, in units of [0, 1]."""
+
+IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+STREAMED_SAMPLES = 2048
+"""Samples of a streamed split from which its statistics are taken, evenly spread over it."""
+
+AT_ONCE = 256
+
+FIXED: dict[str, Statistics] = {"unit": ((0.0,), (1.0,)), "signed": ((0.5,), (0.5,)), "imagenet": IMAGENET}
+
+
+class Preparer:
+    """Prepares batches as ``settings`` say.
+
+    ``statistics``: those of the training split (:func:`training_statistics`), needed for ``mean-std`` alone. Grey
+    pictures under ``imagenet`` get the mean of its three channels' values.
+    """
+
+    def __init__(self, settings: Input, statistics: Statistics | None = None) -> None:
+        if settings.normalise == "mean-std" and statistics is None:
+            raise TrainingError("recipe.input.normalise = 'mean-std' needs the statistics of the training split.")
+        self.settings = settings
+        self.statistics: Statistics = FIXED.get(settings.normalise) or statistics or FIXED["unit"]
+
+    def train(self, batch: Batch, augmentation: tuple[Augmentation, ...], rng: np.random.Generator) -> Batch:
+        """Augment and normalise a batch of raw pictures (uint8 [b, c, h, w]): float32 [b, c, s, s], channels-last.
+
+        Where a sample has several pictures of one size, they are augmented alike. Inputs that are no pictures stay as
+        they are. Raises TrainingError when a crop does not fit, or the pictures do not end up square.
+        """
+        start = rng.bit_generator.state
+
+        def prepared(x: torch.Tensor) -> torch.Tensor:
+            rng.bit_generator.state = start
+            for op in augmentation:
+                if not isinstance(op, RandomErasing):
+                    x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
+            x = self._normalised(x)
+            for op in augmentation:
+                if isinstance(op, RandomErasing):
+                    x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
+            return x
+
+        return self._each_picture(batch, prepared)
+
+    def test(self, batch: Batch, size: int | None = None) -> Batch:
+        """Normalise a batch as :meth:`train` does, not augmented; only its middle ``size`` pixels if given."""
+        return self._each_picture(
+            batch,
+            lambda x: self._normalised(x if size is None or x.shape[2:] == (size, size) else centre_crop(x, size)),
+        )
+
+    def _each_picture(self, batch: Batch, prepared: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        def one(x: torch.Tensor) -> torch.Tensor:
+            return prepared(to_grey(x) if self.settings.channels == 1 else x)
+
+        inputs = {name: one(value) if is_picture(value) else value for name, value in batch.inputs.items()}
+        return replace(batch, inputs=inputs)
+
+    def _normalised(self, x: torch.Tensor) -> torch.Tensor:
+        count, given, height, width = x.shape
+        if height != width:
+            raise TrainingError(
+                f"Pictures of {height} × {width} pixels are not square. Set recipe.input.size, or add a random-crop."
+            )
+        channels = self.settings.channels or given
+        result = torch.empty((count, height, width, channels), device=x.device)
+        for channel, (mean, std) in enumerate(zip(*self._moments(channels), strict=True)):
+            # (x / 255 - mean) / std as one multiplication and one addition, straight from bytes.
+            shift, plane = torch.tensor(-mean / std), x[:, min(channel, given - 1)]
+            torch.add(shift, plane, alpha=1 / (255 * std), out=result[..., channel])
+        return result.permute(0, 3, 1, 2)
+
+    def _moments(self, channels: int) -> Statistics:
+        means, stds = self.statistics
+        if len(means) == channels:
+            return means, stds
+        if len(means) == 1:
+            return means * channels, stds * channels
+        if self.statistics is IMAGENET and channels == 1:
+            return (sum(means) / 3,), (sum(stds) / 3,)
+        raise TrainingError(f"The statistics are of {len(means)} channels, the pictures have {channels}.")
+
+
+def training_statistics(split: Split, settings: Input | None = None) -> Statistics:
+    """Mean and standard deviation of each channel over all pixels of the split's pictures, in units of [0, 1].
+
+    Of grey where ``settings`` turn colour into it. Raw pixels count, before any resizing: all of a split in memory, at
+    most ``STREAMED_SAMPLES`` samples of one that streams. Raises DataError when there is no picture, or all pixels of
+    a channel are equal.
+    """
+    counts: np.ndarray = np.zeros((1, 256), np.int64)
+    for values in _raw_pictures(split):
+        x = channels_first(torch.tensor(values))
+        x = to_grey(x) if settings and settings.channels == 1 else x
+        counts = counts + [np.bincount(plane.flatten().numpy(), minlength=256) for plane in x.unbind(1)]
+    if not counts.any():
+        raise DataError("The training split has no pictures whose mean and standard deviation could be taken.")
+    levels, share = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+    means = share @ levels
+    stds = np.sqrt((share * (levels - means[:, None]) ** 2).sum(axis=1))
+    if (np.count_nonzero(counts, axis=1) == 1).any():
+        raise DataError("All pixels of a channel are equal in the training split; set recipe.input.normalise='unit'.")
+    return tuple(means.tolist()), tuple(stds.tolist())
+
+
+def _raw_pictures(split: Split) -> Iterator[np.ndarray]:
+    if split.arrays is not None:
+        for values in split.arrays.values():
+            if is_picture(values):
+                yield from (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+        return
+    chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), STREAMED_SAMPLES)).astype(np.int64))
+    for start in range(0, len(chosen), AT_ONCE):
+        batch = split.batch(chosen[start : start + AT_ONCE], View(), np.random.default_rng(0))
+        yield from (np.asarray(values) for values in batch.inputs.values() if is_picture(values))
+
+
+def network_size(
+    raw_size: int, settings: Input, augmentation: tuple[Augmentation, ...] = (), tta: TestViews | None = None
+) -> int:
+    """Return the side of the square pictures that a network sees, from that of the raw ones.
+
+    Raises SettingsError when a crop or the test views are larger than the picture, or training and test would differ.
+    """
+    size = whole = settings.size or raw_size
+    problems = []
+    for position, op in enumerate(augmentation):
+        if isinstance(op, RandomCrop):
+            if op.size > size:
+                problems.append(Problem(f"recipe.augmentation.{position}.size", _too_large("crop", op.size, size)))
+            size = min(size, op.size)
+    if isinstance(tta, TenCrop):
+        if tta.size > whole:
+            problems.append(Problem("recipe.tta.size", _too_large("ten-crop", tta.size, whole)))
+        elif tta.size != size:
+            problems.append(
+                Problem(
+                    "recipe.tta.size",
+                    f"the ten crops of {tta.size} pixels must be as large as the pictures in training, {size} pixels; "
+                    f"set one of them, for instance with a random-crop of {tta.size}",
+                )
+            )
+    if problems:
+        raise SettingsError(problems)
+    return size
+
+
+def _too_large(what: str, size: int, picture: int) -> str:
+    return f"a {what} of {size} pixels does not fit into pictures of {picture}; set a smaller one, or recipe.input.size"
