@@ -108,7 +108,7 @@ def flip_rows(x: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
     memory, pixel = _rows(x)
     which = np.flatnonzero(chosen)
     some = torch.from_numpy(memory[which])
-    mirrored = some.flip(3) if pixel == 1 else some.view(*some.shape[:3], -1, pixel).flip(3).flatten(3)
+    mirrored = some.flip(3) if pixel == 1 else some.view(-1, 1, *x.shape[2:], pixel).flip(3).flatten(3)
     result = memory.copy()
     result[which] = mirrored.numpy()
     return _pictures(result, pixel)
@@ -140,4 +140,4 @@ def _rows(x: torch.Tensor) -> tuple[np.ndarray, int]:
 def _pictures(rows: np.ndarray, pixel: int) -> torch.Tensor:
     """The inverse of :func:`_rows`."""
     x = torch.from_numpy(rows)
-    return x if pixel == 1 else x.view(len(x), x.shape[2], -1, pixel).permute(0, 3, 1, 2)
+    return x if pixel == 1 else x.view(len(x), x.shape[2], x.shape[3] // pixel, pixel).permute(0, 3, 1, 2)
