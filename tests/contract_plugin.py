@@ -320,7 +320,8 @@ def ferbench_models() -> Iterator[Model]:
     yield tiny("staged", recipe=RECIPE.model_copy(update={"stages": stages}))
     both = (Stage(epochs=2), Stage(epochs=1, sides=("train", "val")))
     yield tiny("both-sides", recipe=RECIPE.model_copy(update={"stages": both, "selection": "last"}))
-    yield Model("nearest", estimator=Nearest, recipe=Recipe(input=Input(normalise="unit")), deterministic=True)
+    plain_input = Recipe(input=Input(normalise="unit"))
+    yield Model("nearest", estimator=Nearest, recipe=plain_input, label_kinds=("hard",), deterministic=True)
     plain = {"options": Options()}
     yield tiny("slow", build=build_slow, **plain)
     yield tiny("wrong-shape", build=build_wide_output, **plain)

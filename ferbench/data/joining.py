@@ -15,17 +15,19 @@ from ferbench.nouns.split import Batch, Split, View
 class Joined:
     """The samples of ``first``, then those of ``second`` (see :class:`ferbench.Split`).
 
-    Raises DataError when their targets have different forms.
+    Where one has soft labels, hard ones of the other become certain ones. Raises DataError when their targets cannot
+    be brought to one form.
     """
 
     def __init__(self, first: Split, second: Split) -> None:
-        if first.label_kind != second.label_kind:
+        kinds = {first.label_kind, second.label_kind}
+        if len(kinds) > 1 and kinds != {"hard", "soft"}:
             raise DataError(f"Labels that are {first.label_kind} cannot be joined with {second.label_kind} ones.")
         self.first, self.second = first, second
         self.classes: tuple[str, ...] = first.classes
-        self.label_kind: LabelKind = first.label_kind
+        self.label_kind: LabelKind = first.label_kind if len(kinds) == 1 else "soft"
         self.ids = np.concatenate([first.ids, second.ids])
-        self.targets = np.concatenate([first.targets, second.targets])
+        self.targets = np.concatenate([self._as_joined(first.targets), self._as_joined(second.targets)])
         self.groups = {
             name: np.concatenate([values, second.groups[name]])
             for name, values in first.groups.items()
@@ -53,7 +55,12 @@ class Joined:
         inputs = {name: np.concatenate([part.inputs[name] for part in parts])[order] for name in parts[0].inputs}
         if any(part.mask is not None for part in parts):
             raise DataError("Clips of varying length cannot be joined with others yet; train on one side.")
-        return Batch(inputs, np.concatenate([part.target for part in parts])[order])
+        return Batch(inputs, self.targets[indices])
+
+    def _as_joined(self, targets: np.ndarray) -> np.ndarray:
+        if self.label_kind == "soft" and targets.ndim == 1:
+            return np.eye(len(self.classes), dtype=np.float32)[targets]
+        return targets
 
     def take(self, indices: np.ndarray) -> Split:
         """A split of some of the samples, by their indices (int64 [m]); those of the first split come first."""

@@ -39,7 +39,7 @@ class Scorer(Protocol):
 def make_preparer(setup: Setup) -> Preparer:
     """The preparer of a cell's recipe, with the training split's statistics where it needs them."""
     settings = setup.recipe.input
-    statistics = training_statistics(setup.splits.train) if settings.normalise == "mean-std" else None
+    statistics = training_statistics(setup.splits.train, settings) if settings.normalise == "mean-std" else None
     return Preparer(settings, statistics)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ferbench.nouns.suite import RunSettings
-from ferbench.running.cell_codes import DONE, FAILED, HELD, STORE_FAULT
+from ferbench.running.cell_codes import CRASHED, DONE, FAILED, HELD, STORE_FAULT
 from ferbench.running.launch import Launcher
 from ferbench.running.plan import PlannedCell
 from ferbench.store.files import write_json
@@ -146,8 +146,8 @@ class Executor:
             self.waiting.append(cell)
         elif code == FAILED:
             self._settle(cell, "failed", folder.status.get("cause", ""))
-        elif code == STORE_FAULT:
-            self._settle(cell, "failed", f"the store failed: {last_line(folder)}")
+        elif code in (STORE_FAULT, CRASHED):
+            self._settle(cell, "failed", last_line(folder))
         else:
             self._retry(cell, code)
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ferbench.running.cell_codes import CRASHED
+
 Tasks = Mapping[str, Callable[[str], int]]
 
 
@@ -27,12 +29,9 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     lifeline = int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-    import torch._dynamo
 
     from ferbench.running.tasks import TASKS
 
-    assert torch.get_num_threads() >= 1
     Server(connection, lifeline, TASKS).serve()
 
 
@@ -75,7 +74,7 @@ class Server:
 
     def _become(self, request: dict[str, Any]) -> None:
         """Turn this fork into the process of a task; never returns."""
-        code = 70
+        code = CRASHED
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -108,11 +108,8 @@ class ForkServer:
         self.connection.close()
         for pid in self.pids.values():
             kill_group(pid, signal.SIGKILL)
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def _replace(self) -> None:
         """The server died: its children count as killed, and a new one takes its place."""

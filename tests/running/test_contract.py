@@ -37,6 +37,7 @@ def test_combinations_that_do_not_fit_are_skipped_and_counted(contract: Contract
     skipped = {item["what"]: item["why"] for item in Store(images.out).run(images.run_id)["skipped"]}
     assert skipped == {
         "centred on squares@soft-training": "training labels are soft, the model takes hard",
+        "nearest on squares@soft-training": "training labels are soft, the model takes hard",
     }
 
 

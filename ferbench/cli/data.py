@@ -1,0 +1,125 @@
+"""``ferbench data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ferbench.data.registry import Status
+
+app = typer.Typer(
+    help="Register, check and look at data sets.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
+    no_args_is_help=True,
+)
+
+
+@app.command("status")
+def status(json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False) -> None:
+    """Say which data sets are on this machine.
+
+    Example:
+
+        ferbench data status
+    """
+    from ferbench.data.registry import data_root
+    from ferbench.data.registry import status as status_of
+    from ferbench.plugins import discover
+
+    installed = discover()
+    found = [status_of(installed.dataset(name)) for name in installed.names("datasets")]
+    if json:
+        from json import dumps
+
+        typer.echo(dumps([_facts(item) for item in found], indent=1))
+        return
+    typer.echo(f"Data folder: {data_root()}")
+    width = max((len(item.dataset) for item in found), default=0)
+    for item in found:
+        typer.echo(f"  {item.dataset:<{width}}  {item.state:<10}  {_detail(item)}".rstrip())
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Name of a data set.")],
+    path: Annotated[Path, typer.Argument(help="The download: an archive, file or folder.")],
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Take an incomplete or altered copy; every row is marked.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+) -> None:
+    """Check a download and register it. The same again is no error.
+
+    Example:
+
+        ferbench data add fer2013 fer2013.tar.gz
+    """
+    from dataclasses import asdict
+
+    from ferbench.data.registry import add as register
+    from ferbench.plugins import discover
+
+    result = register(discover().dataset(name), path, allow_partial)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(asdict(result), indent=1, default=str))
+        return
+    word = "was registered already" if result.already else "is registered"
+    typer.echo(f"{name} {word}: {result.samples:,} samples, fingerprint {result.fingerprint}.")
+    typer.echo(f"Protocols: {', '.join(f'{name}@{protocol}' for protocol in result.protocols)}")
+    for note in result.notes:
+        typer.echo(note)
+    if result.partial:
+        typer.secho(f"Every row made from it is marked: {result.partial}", fg="yellow")
+
+
+@app.command("preview")
+def preview(
+    name: Annotated[str, typer.Argument(help="NAME or NAME@PROTOCOL.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="Model whose recipe augments.")] = "small-cnn",
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    rows: Annotated[int, typer.Option(min=1, max=100, help="Number of samples.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other samples.")] = 0,
+) -> None:
+    """Draw training samples as a recipe augments them: first as they are, then seven times augmented.
+
+    Example:
+
+        ferbench data preview demo -m small-cnn --out preview.png
+    """
+    from ferbench.data.registry import load
+    from ferbench.evaluating.previewing import write_preview
+    from ferbench.evaluating.setup import find_protocol
+    from ferbench.plugins import discover
+
+    installed = discover()
+    dataset_name, _, protocol = name.partition("@")
+    dataset = installed.dataset(dataset_name)
+    rule = find_protocol(dataset, protocol)
+    write_preview(load(dataset), rule, installed.model(model), out, rows, seed)
+    typer.echo(f"Written to {out}: left as it is, then as {model} sees it in training.")
+
+
+def _facts(item: Status) -> dict[str, Any]:
+    meta = item.meta
+    return {
+        "name": item.dataset,
+        "state": item.state,
+        "cause": item.cause,
+        "samples": meta.samples if meta else None,
+        "fingerprint": meta.fingerprint if meta else None,
+        "protocols": list(meta.protocols) if meta else [],
+        "partial": meta.partial if meta else "",
+    }
+
+
+def _detail(item: Status) -> str:
+    if item.state == "missing":
+        return f"ferbench show {item.dataset} says where to get it"
+    if item.meta is None:
+        return item.cause or "made on first use"
+    marks = f" ({item.meta.partial})" if item.meta.partial else ""
+    return f"{item.meta.samples:,} samples, {item.meta.fingerprint}{marks}"
