@@ -31,8 +31,9 @@ _STALE_SECONDS = 24 * 3600
 class Meta:
     """What is known of a registered data set without opening its arrays.
 
-    ``arrays``: file name and size in bytes by role (``ids``, ``input image``, ``group subject``, …). ``root``: folder
-    of a streamed set's files, empty otherwise. ``source``: path, size and SHA-256 of the download.
+    ``protocols``: those that the copy offers, empty for all. ``arrays``: file name and size in bytes by role (``ids``,
+    ``input image``, ``group subject``, …). ``root``: folder of a streamed set's files, empty otherwise. ``source``:
+    path, size and SHA-256 of the download.
     """
 
     dataset: str

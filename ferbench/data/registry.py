@@ -186,7 +186,7 @@ def _keep(
         version=dataset.version,
         fingerprint=fingerprint.fingerprint(samples, dataset.classes, shapes),
         samples=len(samples.ids),
-        protocols=parsed.protocols or tuple(rule.name for rule in dataset.protocols),
+        protocols=parsed.protocols or (),
         partial=parsed.partial,
         notes=parsed.notes,
         source=dict(identity()),
@@ -225,10 +225,15 @@ def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
         files=tuple(arrays["files"].tolist()) if "files" in arrays else None,
         root=Path(meta.root) if meta.root else root,
         fingerprint=meta.fingerprint,
-        protocols=meta.protocols,
+        protocols=_offered(dataset, meta),
         partial=meta.partial,
         source=Path(str(meta.source.get("path", ""))).name,
     )
+
+
+def _offered(dataset: Dataset, meta: Meta) -> tuple[str, ...]:
+    known = tuple(rule.name for rule in dataset.protocols)
+    return tuple(name for name in meta.protocols if name in known) or known
 
 
 def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Registered:
@@ -236,7 +241,7 @@ def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Register
         dataset=dataset.name,
         fingerprint=meta.fingerprint,
         samples=meta.samples,
-        protocols=meta.protocols,
+        protocols=_offered(dataset, meta),
         partial=meta.partial,
         notes=meta.notes,
         root=dataset_root(dataset) / meta.fingerprint,

@@ -1,0 +1,62 @@
+"""The table of samples that a run keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ferbench import ProtocolRule, StoreError, given_split
+from ferbench.data.registry import Loaded
+from ferbench.data.table import write_table
+
+from .conftest import COUNT, toy_samples
+
+
+def test_the_table_has_a_row_for_every_sample(loaded: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "datasets" / f"{loaded.fingerprint}.parquet"
+    write_table(loaded, path)
+    table = pq.read_table(path).to_pydict()
+    samples, _ = toy_samples()
+    assert list(table) == [
+        "id", "target", "split_official", "split_3-fold", "votes", "origin", "source", "pixel_hash",
+    ]  # fmt: skip
+    assert table["id"] == samples.ids.tolist()
+    assert table["target"] == samples.targets.tolist()
+    assert samples.origin is not None and table["split_official"] == samples.origin.tolist()
+    assert table["votes"] == samples.columns["votes"].tolist()
+    assert loaded.samples.hashes is not None and table["pixel_hash"] == loaded.samples.hashes.tolist()
+    assert set(table["source"]) == {"toys.txt"}
+    assert [path.name for path in path.parent.iterdir()] == [path.name]
+
+
+def test_dropped_samples_have_no_side_and_soft_targets_are_lists(
+    load_made: Callable[..., Loaded], tmp_path: Path
+) -> None:
+    samples, _ = toy_samples()
+    given = given_split("train", "val", "test")
+    rules = (ProtocolRule("two", given, classes=("anger", "fear")), ProtocolRule("none", given_split("x", "y", "z")))
+    write_table(load_made(samples, protocols=rules), tmp_path / "hard.parquet")
+    table = pq.read_table(tmp_path / "hard.parquet").to_pydict()
+    assert [side == "" for side in table["split_two"]] == (samples.targets == 2).tolist()
+    assert table["split_none"] == [None] * COUNT
+    soft = np.eye(3, dtype=np.float32)[samples.targets]
+    write_table(load_made(replace(samples, targets=soft), name="soft", task="soft-labels"), tmp_path / "soft.parquet")
+    assert pq.read_table(tmp_path / "soft.parquet")["target"].to_pylist() == soft.tolist()
+
+
+def test_groups_stand_in_the_table(load_made: Callable[..., Loaded], tmp_path: Path) -> None:
+    samples, _ = toy_samples()
+    subjects = np.array([f"p{i % 10}" for i in range(COUNT)])
+    write_table(load_made(replace(samples, groups={"subject": subjects})), tmp_path / "t.parquet")
+    assert pq.read_table(tmp_path / "t.parquet")["subject"].to_pylist() == subjects.tolist()
+
+
+def test_a_folder_that_cannot_be_written_is_named(loaded: Loaded, tmp_path: Path) -> None:
+    (tmp_path / "datasets").write_text("a file in the way", encoding="utf-8")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_table(loaded, tmp_path / "datasets" / "t.parquet")
