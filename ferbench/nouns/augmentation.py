@@ -13,6 +13,7 @@ from pydantic import Field
 from ferbench.nouns.settings import Settings
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class PadCrop(Settings):
@@ -45,7 +46,7 @@ class Affine(Settings):
     name: Literal["affine"] = "affine"
     degrees: float = Field(0.0, ge=0, le=180)
     translate: float = Field(0.0, ge=0, le=1)
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: tuple[Positive, Positive] = (1.0, 1.0)
     interpolation: Literal["nearest", "bilinear"] = "bilinear"
     fill: float = Field(0.0, ge=0, le=255)
     p: Probability = 1.0
@@ -56,8 +57,8 @@ class RandomErasing(Settings):
 
     name: Literal["random-erasing"] = "random-erasing"
     p: Probability = 0.5
-    scale: tuple[float, float] = (0.02, 0.33)
-    ratio: tuple[float, float] = (0.3, 3.3)
+    scale: tuple[Probability, Probability] = (0.02, 0.33)
+    ratio: tuple[Positive, Positive] = (0.3, 3.3)
     value: float = 0.0
 
 

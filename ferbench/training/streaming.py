@@ -41,6 +41,7 @@ class StreamedFeed:
 
     def __init__(self, split: Split, settings: Input, device: torch.device, workers: int) -> None:
         self.split, self.settings, self.device = split, settings, device
+        self.workers = workers
         self.orders: list[Order] = []
         self.calls = 0
         self.iterator: Iterator[Read] | None = None
@@ -90,8 +91,8 @@ class StreamedFeed:
             raise TrainingError("This feed was closed, or asked for other batches, while its batches were being read.")
         try:
             read = next(self.iterator)
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
+        except (RuntimeError, OSError, EOFError) as error:
+            if not (self.workers and _tells_of_death(error)):
                 raise
             self.close()
             raise TrainingError(
@@ -104,6 +105,15 @@ class StreamedFeed:
 
     def _moved(self, value: torch.Tensor | None) -> torch.Tensor | None:
         return None if value is None else value.to(self.device, non_blocking=True)
+
+
+def _tells_of_death(error: Exception) -> bool:
+    """Whether reading failed because a loader process is gone, and not by an error that it reports ("Caught …")."""
+    text = str(error)
+    if isinstance(error, RuntimeError):
+        return text.startswith("DataLoader worker")
+    # Its tensors lie in memory that it hands out itself; a process that dies just then cuts the connection.
+    return not text.startswith("Caught") or "in pin memory thread" in text
 
 
 class Reader(Dataset[Read]):

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
-from ferbench import Affine, HorizontalFlip, PadCrop, RandomCrop, RandomErasing, TrainingError
+from ferbench import Affine, HorizontalFlip, PadCrop, RandomCrop, RandomErasing, Recipe, SettingsError, TrainingError
 from ferbench.nouns.augmentation import Augmentation
+from ferbench.nouns.settings import validated
 from ferbench.training.augment import apply, draw
 from ferbench.training.pixels import crop_gather, crop_rows, flip_rows, flip_where, resize, to_grey
 
@@ -208,3 +209,11 @@ def test_probability_zero_never_and_one_always_applies() -> None:
 def test_a_crop_larger_than_the_picture_is_refused_with_both_sizes() -> None:
     with pytest.raises(TrainingError, match=r"44 × 44 .* 40 × 48"):
         draw(RandomCrop(size=44), 3, 40, 48, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"name": "affine", "scale": (0.0, 1.0)}, {"name": "random-erasing", "ratio": (0.0, 1.0)}]
+)
+def test_a_scale_or_ratio_of_zero_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=r"augmentation.*greater than 0"):
+        validated(Recipe, {"augmentation": [settings]})

@@ -211,6 +211,18 @@ def test_data_that_cannot_be_read_are_named_without_a_traceback(workers: int) ->
     feed.close()
 
 
+def miss(indices: np.ndarray) -> None:
+    raise FileNotFoundError("clip_7.mp4")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_of_the_split_itself_is_not_taken_for_a_dead_process(workers: int) -> None:
+    feed = open_feed(faces(streams=True, act=miss), Input(), CPU, workers)
+    with pytest.raises(FileNotFoundError, match=r"clip_7\.mp4"):
+        read(feed)
+    feed.close()
+
+
 def dawdle(indices: np.ndarray) -> None:
     if len(indices) == 4:
         time.sleep(600)
