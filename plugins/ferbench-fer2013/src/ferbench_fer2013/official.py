@@ -102,7 +102,7 @@ def wrong_counts(counts: Mapping[str, Sequence[int]], official: Official, unit: 
     ):
         return ["PublicTest and PrivateTest stand under one name: this is the merged copy"]
     if set(found) == set(good) and found != good and _column_sums(found) == _column_sums(good):
-        return [f"the {unit} were dealt anew, " + "; ".join(_sizes(found, good, unit))]
+        return [": ".join(["the splits were dealt anew", *_sizes(found, good, unit)])]
     return [fault for split in good for fault in _split_fault(split, found.get(split), good[split], unit)]
 
 
@@ -111,7 +111,9 @@ def _column_sums(counts: Mapping[str, Sequence[int]]) -> list[int]:
 
 
 def _sizes(found: Mapping[str, Sequence[int]], good: Mapping[str, Sequence[int]], unit: str) -> list[str]:
-    return [f"{split} has {sum(found[split]):,} {unit} instead of {sum(good[split]):,}" for split in good]
+    differing = [split for split in good if sum(found[split]) != sum(good[split])]
+    sizes = [f"{split} has {sum(found[split]):,} {unit} instead of {sum(good[split]):,}" for split in differing]
+    return [", ".join(sizes)] if sizes else []
 
 
 def _split_fault(split: str, found: tuple[int, ...] | None, good: tuple[int, ...], unit: str) -> list[str]:
