@@ -43,8 +43,17 @@ def test_columns_may_stand_in_any_order(copy: Any, columns: tuple[str, ...]) -> 
         lambda text: "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()),
         lambda text: text.replace(",", ", ").replace("Training", "Training "),
         lambda text: text.replace(" ", "  "),
+        lambda text: text.replace("\n", "\n\n") + "\n",
     ],
-    ids=["windows", "byte order mark", "no last line end", "quoted", "blanks about cells", "double blanks"],
+    ids=[
+        "windows",
+        "byte order mark",
+        "no last line end",
+        "quoted",
+        "blanks about cells",
+        "double blanks",
+        "empty lines",
+    ],
 )
 def test_other_ways_to_write_the_same_are_read_alike(copy: Any, change: Callable[[str], str]) -> None:
     found = read(change(copy.csv()))
@@ -133,7 +142,7 @@ def test_empty_files_are_named() -> None:
     with pytest.raises(DataError, match=r"fer2013\.csv has no rows: it is empty"):
         read("")
     with pytest.raises(DataError, match=r"fer2013\.csv has no rows below its header"):
-        read("emotion,pixels,Usage\n")
+        read("emotion,pixels,Usage\n\n")
 
 
 def test_a_line_without_end_is_refused() -> None:

@@ -58,13 +58,13 @@ def read_rows(stream: IO[bytes], label: str) -> Rows:
         if columns is None:
             columns = _header(lines[0], label)
             lines, number = lines[1:], 2
-        cells = [line.split(b",") for line in lines]
+        cells = [line.split(b",") for line in lines if line]
         try:
             block = _parsed(cells, columns)
         except KeyError:
             block = None
         if block is None:
-            raise DataError(_first_fault(cells, columns, label, number))
+            raise DataError(_first_fault(lines, columns, label, number))
         pixels.append(block[0])
         labels += block[1]
         usage += block[2]
@@ -127,10 +127,10 @@ def _parsed(cells: list[list[bytes]], columns: _Columns) -> tuple[np.ndarray, li
     return pixels, labels, [_USAGES[row[columns.usage].strip()] for row in cells]
 
 
-def _first_fault(cells: list[list[bytes]], columns: _Columns, label: str, number: int) -> str:
-    """Say what is wrong with the first bad row; ``number`` is the line of the first row."""
-    for line, row in enumerate(cells, number):
-        fault = _fault(row, columns)
+def _first_fault(lines: Sequence[bytes], columns: _Columns, label: str, number: int) -> str:
+    """Say what is wrong with the first bad row; ``number`` is that of the first line."""
+    for line, text in enumerate(lines, number):
+        fault = _fault(text.split(b","), columns) if text else ""
         if fault:
             return f"{label}, line {line}: {fault}. The file is damaged or altered; download it again."
     raise AssertionError("every row is sound, one by one")
