@@ -8,13 +8,14 @@ endif
 UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 INSTALLED := .venv/.installed
 export UV_PROJECT_ENVIRONMENT := .venv
+# Compiled once, for every process to come: torch takes twice as long to import where it is compiled each time.
+export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help install demo test test-slow lint format constraints clean
+.PHONY: help install demo test lint format constraints clean
 
 help:
 	@echo "make demo         install everything and run the demo suite; prints its leaderboard"
-	@echo "make test         run the tests (not those marked slow)"
-	@echo "make test-slow    run the slow tests: wheels, packaging"
+	@echo "make test         run the tests"
 	@echo "make lint         check style and types"
 	@echo "make format       put the code into the common format"
 	@echo "make constraints  pin the newest versions in constraints.txt"
@@ -26,10 +27,7 @@ demo: $(INSTALLED)
 	@$(UV) run --no-sync ferbench run --suite demo --out demo-runs
 
 test: $(INSTALLED)
-	@$(UV) run --no-sync pytest -q -n auto --maxprocesses 8 --dist loadfile -m "not slow"
-
-test-slow: $(INSTALLED)
-	@$(UV) run --no-sync pytest -q -m slow
+	@$(UV) run --no-sync pytest -q -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(INSTALLED)
 	@$(UV) run --no-sync ruff check --quiet --output-format concise .

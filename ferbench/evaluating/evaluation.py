@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ferbench.errors import PluginError
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric, Scored
 from ferbench.nouns.split import Split
 from ferbench.store.files import write_json
 from ferbench.store.predictions import Predictions, write_predictions
+
+AXES = {"scalar": 0, "vector": 1, "matrix": 2}
 
 
 def predictions_of(sides: Mapping[str, tuple[Split, np.ndarray]]) -> Predictions:
@@ -29,24 +30,26 @@ def predictions_of(sides: Mapping[str, tuple[Split, np.ndarray]]) -> Predictions
     )
 
 
-def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> dict[str, Any]:
-    """Values of all metrics that take the task, as plain data (undefined: None).
+def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> tuple[dict[str, Any], list[str]]:
+    """Values of all metrics that take the task, as plain data (undefined: None), and what went wrong with others.
 
-    Raises PluginError that names the metric when one raises.
+    A metric that raises is left out and named: it costs itself alone.
     """
     values: dict[str, Any] = {}
+    faults: list[str] = []
     for metric in metrics:
         if task not in metric.tasks:
             continue
         try:
             value = np.asarray(metric.compute(scored), dtype=np.float64)
         except Exception as error:
-            raise PluginError(f"Metric {metric.name} raised {type(error).__name__}: {error}") from error
-        wanted = {"scalar": 0, "vector": 1, "matrix": 2}[metric.kind]
-        if value.ndim != wanted:
-            raise PluginError(f"Metric {metric.name} is a {metric.kind}, but returned an array of {value.ndim} axes.")
+            faults.append(f"Metric {metric.name} raised {type(error).__name__}: {error}")
+            continue
+        if value.ndim != AXES[metric.kind]:
+            faults.append(f"Metric {metric.name} is a {metric.kind}, but returned an array of {value.ndim} axes.")
+            continue
         values[metric.name] = plain(value.tolist())
-    return values
+    return values, faults
 
 
 def plain(value: Any) -> Any:
@@ -59,20 +62,15 @@ def plain(value: Any) -> Any:
 def write_evaluation(
     folder: Path, predictions: Predictions, metrics: Sequence[Metric], task: Task, facts: Mapping[str, Any]
 ) -> list[str]:
-    """Write predictions first, then metrics per side with ``facts``; return what went wrong with a metric.
+    """Write predictions first, then metrics per side with ``facts``; return what went wrong with metrics.
 
-    A metric that raises is left out and named: predictions are kept whatever happens to their scores.
+    Predictions are kept whatever happens to their scores.
     """
     write_predictions(folder / "predictions.parquet", predictions)
     faults: list[str] = []
     sides: dict[str, Any] = {}
     for side in dict.fromkeys(predictions.split.tolist()):
-        scored = predictions.side(side).scored()
-        sides[side] = {}
-        for metric in metrics:
-            try:
-                sides[side].update(compute_metrics([metric], task, scored))
-            except PluginError as error:
-                faults.append(f"{side}: {error}")
+        sides[side], wrong = compute_metrics(metrics, task, predictions.side(side).scored())
+        faults += [f"{side}: {fault}" for fault in wrong]
     write_json(folder / "metrics.json", {**sides, **facts, "faults": faults})
     return faults

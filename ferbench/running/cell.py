@@ -108,7 +108,8 @@ def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[st
     scores = scorer.scores(train, SingleView())
     scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes)
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
-    return compute_metrics(scalars, setup.dataset.task, scored)
+    values, _ = compute_metrics(scalars, setup.dataset.task, scored)
+    return values
 
 
 def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:

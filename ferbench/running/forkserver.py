@@ -7,6 +7,7 @@ in; ``{"key", "pid"}`` and ``{"key", "status"}`` out. When the socket closes, it
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -21,6 +22,16 @@ from typing import Any
 
 from ferbench.running.cell_codes import CRASHED
 
+PRELOADED = (
+    "pandas",
+    "pyarrow.parquet",
+    "numpy.ma",
+    "torch._dynamo",
+    "ferbench.running.cell",
+    "ferbench.running.probe",
+)
+"""What every cell would else import by itself, for seconds: optimizers need torch._dynamo, pyarrow needs pandas."""
+
 Tasks = Mapping[str, Callable[[str], int]]
 
 
@@ -29,7 +40,8 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     lifeline = int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
+    for name in PRELOADED:
+        importlib.import_module(name)
     from ferbench.running.tasks import TASKS
 
     Server(connection, lifeline, TASKS).serve()

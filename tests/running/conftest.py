@@ -7,7 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from ferbench.running import api
+from ferbench.running.launch import Launcher, make_launcher
 from tests.contract import Contract
+
+
+class Borrowed:
+    """A launcher that several runs use in turn, and none of them closes."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self.start, self.ended, self.signal = launcher.start, launcher.ended, launcher.signal
+
+    def close(self) -> None:
+        """Leave it to its owner."""
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +28,10 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract]:
     folder = tmp_path_factory.mktemp("contract")
     before = {key: os.environ.get(key) for key in ("FERBENCH_DATA", "FERBENCH_TEST_SEEN")}
     os.environ.update(FERBENCH_DATA=str(folder / "data"), FERBENCH_TEST_SEEN=str(folder / "seen.json"))
-    yield Contract(folder)
+    launcher = make_launcher()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "make_launcher", lambda: Borrowed(launcher))  # a server takes seconds to start
+        yield Contract(folder)
+    launcher.close()
     for key, value in before.items():
         os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from ferbench.running import api
+from ferbench.running.launch import make_launcher
 from tests.contract import Contract
 
 
@@ -59,6 +61,7 @@ def test_a_cell_that_runs_too_long_is_ended(contract: Contract) -> None:
 
 def test_a_metric_that_raises_costs_itself_alone(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FERBENCH_TEST_BROKEN_METRIC", "1")
+    monkeypatch.setattr(api, "make_launcher", make_launcher)  # the shared server has another environment
     result = contract.run(contract.out.with_name("metric"), models=["nearest"])
     cell = contract.cell(result, model="nearest")
     assert cell.status["state"] == "done"

@@ -23,10 +23,10 @@ from ferbench import (
 from ferbench.nouns.recipe_parts import Init
 from ferbench.training import precision
 from ferbench.training.batches import epoch_batches
-from ferbench.training.initialise import initialise
 from ferbench.training.inference import mean_loss, monitored
-from ferbench.training.losses import check_scores, make_loss
+from ferbench.training.initialise import initialise
 from ferbench.training.loop import check_finite, mixed_seed, select_trainable, train_mode
+from ferbench.training.losses import check_scores, make_loss
 from ferbench.training.precision import choose_device, numerics_for
 
 CPU = torch.device("cpu")
