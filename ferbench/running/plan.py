@@ -101,7 +101,8 @@ class Planner:
             for sampler in samplers:
                 for model in models:
                     self._row(loaded, rule, sampler, model)
-        unmatched(self.overrides, self.used)
+        narrowed = self.request.models or self.request.samplers
+        unmatched(self.request.overrides if narrowed else self.overrides, self.used)
         if not self.cells:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
