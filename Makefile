@@ -33,6 +33,7 @@ lint: $(INSTALLED)
 	@$(UV) run --no-sync ruff check --quiet --output-format concise .
 	@$(UV) run --no-sync ruff format --quiet --check . || { echo "Some files are not in the common format: make format mends it." >&2; exit 1; }
 	@$(UV) run --no-sync mypy
+	@for plugin in plugins/*/; do $(UV) run --no-sync mypy $${plugin}src $${plugin}tests || exit 1; done
 
 format: $(INSTALLED)
 	@$(UV) run --no-sync ruff check --quiet --fix .

@@ -59,7 +59,7 @@ class Joined:
 
     def _as_joined(self, targets: np.ndarray) -> np.ndarray:
         if self.label_kind == "soft" and targets.ndim == 1:
-            return np.eye(len(self.classes), dtype=np.float32)[targets]
+            return np.asarray(np.eye(len(self.classes), dtype=np.float32)[targets])
         return targets
 
     def take(self, indices: np.ndarray) -> Split:

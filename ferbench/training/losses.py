@@ -55,15 +55,11 @@ def _class_weights(settings: CrossEntropy, targets: np.ndarray, classes: int) ->
 def call_network(net: nn.Module, batch: Batch) -> torch.Tensor:
     """Run a network on a prepared batch: ``net(x)`` for one input, ``net(**inputs)`` for several, and the mask."""
     extra = {} if batch.mask is None else {"mask": batch.mask}
-    if len(batch.inputs) == 1:
-        scores = net(next(iter(batch.inputs.values())), **extra)
-    else:
-        scores = net(**batch.inputs, **extra)
-    return scores if isinstance(scores, torch.Tensor) else _not_a_tensor(scores)
-
-
-def _not_a_tensor(scores: object) -> torch.Tensor:
-    raise TrainingError(f"The network returned {type(scores).__name__}, not a tensor of scores [samples, classes].")
+    alone = len(batch.inputs) == 1
+    scores = net(next(iter(batch.inputs.values())), **extra) if alone else net(**batch.inputs, **extra)
+    if not isinstance(scores, torch.Tensor):
+        raise TrainingError(f"The network returned {type(scores).__name__}, not a tensor of scores [samples, classes].")
+    return scores
 
 
 class Supervised:

@@ -57,7 +57,7 @@ def test_a_holder_elsewhere_lives_while_its_heartbeat_counts(tmp_path: Path, mon
     def beating(seconds: float) -> None:
         holder(path, host="elsewhere", beat=6)
 
-    monkeypatch.setattr(lease.time, "sleep", beating)
+    monkeypatch.setattr(time, "sleep", beating)
     assert is_live(path, watch_seconds=0.2)
 
 

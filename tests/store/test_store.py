@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from ferbench import StoreError
-from ferbench.store import files
 from ferbench.store.files import read_json, write_json, write_text, write_with
 from ferbench.store.predictions import Predictions, read_predictions, write_predictions
 from ferbench.store.store import CellFolder, Store
@@ -40,7 +39,7 @@ def test_faults_of_the_disk_say_the_mend(
     def broken(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, "fsync", broken)
+    monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(StoreError, match=words):
         write_text(tmp_path / "x.txt", "text")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -54,11 +55,11 @@ def test_constant_stays() -> None:
 
 def test_plateau_equals_torch_on_score_and_loss() -> None:
     scores = [0.1, 0.2, 0.2, 0.2, 0.15, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]
-    for monitor in ("score", "loss"):
+    modes: dict[Literal["score", "loss"], Literal["max", "min"]] = {"score": "max", "loss": "min"}
+    for monitor, mode in modes.items():
         ours = make_optimizer(SGD(lr=0.5), [nn.Parameter(torch.zeros(1))])
         rate = LearningRate(Plateau(factor=0.5, patience=1, monitor=monitor), ours, 11, 11)
         theirs = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
-        mode = "max" if monitor == "score" else "min"
         reference = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, mode, 0.5, 1, threshold=0.0)
         for epoch, score in enumerate(scores):
             assert rate.before_step(epoch, epoch) == pytest.approx(theirs.param_groups[0]["lr"])
