@@ -151,6 +151,9 @@ class Planner:
             changes = self._under("recipe", name)
             if model.build is None:
                 changes = {key: value for key, value in changes.items() if key.startswith("input.")}
+            if "epochs" in changes and recipe.stages:
+                mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
+                raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
             revised_recipe, keys = applied(recipe, changes, f"{name}: recipe")
             revised_options, option_keys = applied(options, self._under("model.options", name), f"{name}: options")
             assert isinstance(revised_recipe, Recipe)

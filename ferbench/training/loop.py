@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ferbench.errors import Problem as Mistake
-from ferbench.errors import SettingsError, TrainingError
+from ferbench.errors import TrainingError
 from ferbench.nouns.model import Objective, StepContext
 from ferbench.nouns.recipe import Stage
 from ferbench.nouns.split import Batch, View
 from ferbench.training.batches import epoch_batches
+from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
 from ferbench.training.losses import Supervised, make_loss
@@ -41,10 +40,12 @@ def train(net: nn.Module, job: Job) -> Trained:
     if kept:
         progress = Progress(**kept["progress"], best=kept["best"])
     stages = job.recipe.planned_stages()
+    learnable = frozenset(name for name, parameter in net.named_parameters() if parameter.requires_grad)
     while progress.stage < len(stages):
         stage = stages[progress.stage]
         if kept is None and stage.start == "best" and progress.best is not None:
             net.load_state_dict(progress.best)
+        select_trainable(net, stage.trainable, learnable)
         StageRun(net, job, stage, progress, kept).run()
         kept = None
         progress.stage, progress.stage_epoch = progress.stage + 1, 0
@@ -76,11 +77,10 @@ class StageRun:
         self.net, self.job, self.stage, self.progress = net, job, stage, progress
         self.part: Part = job.parts[stage.sides]
         self.objective = job.objective or _supervised(job, stage, self.part)
-        select_trainable(net, stage.trainable)
         learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
         learning += list(getattr(self.objective, "parameters", list)())
         self.optimizer = make_optimizer(_known(stage.optimizer), learning)
-        self.steps = len(self._batches(progress.epoch))
+        self.steps = len(self._batches(progress.epoch - progress.stage_epoch))
         self.rate = LearningRate(_known(stage.schedule), self.optimizer, self.steps * stage.epochs, stage.epochs)
         ema = job.recipe.ema
         self.average = _averaged(net, ema.decay) if ema else None
@@ -238,23 +238,3 @@ def check_finite(losses: np.ndarray, epoch: int) -> None:
             f"The loss was {losses[bad[0]]} in epoch {epoch}, step {bad[0]} (both from 0). "
             'A lower learning rate, or recipe.precision="fp32", usually mends this.'
         )
-
-
-def select_trainable(net: nn.Module, patterns: tuple[str, ...]) -> None:
-    """Let the parameters learn whose names match a pattern, and freeze the others."""
-    matched = False
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in patterns))
-        matched |= parameter.requires_grad
-    if not matched:
-        known = ", ".join(name for name, _ in list(net.named_parameters())[:6])
-        raise SettingsError([Mistake("recipe.stages.trainable", f"{patterns} matches no parameter (such as {known})")])
-
-
-def train_mode(net: nn.Module) -> None:
-    """Training mode, but for modules whose own parameters are all frozen: their running statistics stay too."""
-    net.train()
-    for module in net.modules():
-        own = list(module.parameters(recurse=False))
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()

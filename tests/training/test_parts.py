@@ -23,9 +23,10 @@ from ferbench import (
 from ferbench.nouns.recipe_parts import Init
 from ferbench.training import precision
 from ferbench.training.batches import epoch_batches
+from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import mean_loss, monitored
 from ferbench.training.initialise import initialise
-from ferbench.training.loop import check_finite, mixed_seed, select_trainable, train_mode
+from ferbench.training.loop import check_finite, mixed_seed
 from ferbench.training.losses import check_scores, make_loss
 from ferbench.training.precision import choose_device, numerics_for
 
@@ -118,13 +119,16 @@ def test_a_loss_that_is_not_finite_is_named_with_epoch_and_step() -> None:
 
 def test_frozen_parts_keep_weights_and_running_statistics() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
-    select_trainable(net, ("3.*",))
+    every = frozenset(name for name, _ in net.named_parameters())
+    select_trainable(net, ("3.*",), every)
     train_mode(net)
     assert [p.requires_grad for p in net.parameters()] == [False] * 4 + [True] * 2
     assert not net[1].training
     assert net[3].training
     with pytest.raises(SettingsError, match="matches no parameter"):
-        select_trainable(net, ("head.*",))
+        select_trainable(net, ("head.*",), every)
+    select_trainable(net, ("*",), every - {"0.weight"})
+    assert [name for name, p in net.named_parameters() if not p.requires_grad] == ["0.weight"]
 
 
 def test_seeds_of_epochs_do_not_overlap() -> None:
