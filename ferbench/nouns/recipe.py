@@ -56,8 +56,8 @@ class Stage(Settings):
     """A part of a training with settings of its own; what is None is the recipe's.
 
     ``trainable``: patterns of the parameter names that learn, the others are frozen (``*``: all that the network does
-    not freeze by itself). ``sides``: what it trains on; a stage that sees val forbids selection on val. ``start``: go on
-    from the last weights, or from the best so far.
+    not freeze by itself). ``sides``: what it trains on; a stage that sees val forbids selection on val. ``start``: go
+    on from the last weights, or from the best so far.
     """
 
     epochs: int = Field(gt=0)
