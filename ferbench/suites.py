@@ -43,7 +43,8 @@ def read_suite(path: Path) -> Suite:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([Problem(str(path), str(error))], "This suite cannot be read") from None
+        why = (error.strerror or str(error)) if isinstance(error, OSError) else f"it is not UTF-8 text ({error})"
+        raise SettingsError([Problem(str(path), why)], "This suite cannot be read") from None
     return parse_suite(text, str(path))
 
 
@@ -120,3 +121,14 @@ def has_key(settings: Settings, key: str) -> bool:
         else:
             return False
     return True
+
+
+def dotted(settings: Settings, root: str) -> list[str]:
+    """All dotted keys of ``settings``, below ``root``."""
+
+    def _below(node: Any, place: str) -> list[str]:
+        if not isinstance(node, dict):
+            return [place]
+        return [place, *(key for name, item in node.items() for key in _below(item, f"{place}.{name}"))]
+
+    return _below(settings.model_dump(), root)[1:]

@@ -25,10 +25,11 @@ from ferbench.running.estimate import Estimate, estimate
 from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
 from ferbench.running.plan import Plan, PlannedCell, make_plan
-from ferbench.running.request import Request
+from ferbench.running.request import Request, require_device
 from ferbench.running.view import View, duration
 from ferbench.store.files import remove_tree, write_json
-from ferbench.store.store import State, Store
+from ferbench.store.lease import is_live
+from ferbench.store.store import State, Store, run_number
 from ferbench.suites import override, parse_seeds
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Run:
         launcher = make_launcher()  # it imports torch while this process plans
         try:
             plan = self.plan()
+            _require_device(plan, launcher)
             store = Store(self.request.out, create=True)
             return self._execute(plan, store, launcher)
         finally:
@@ -134,6 +136,7 @@ class Run:
         launcher = make_launcher()
         try:
             plan = self.plan()
+            _require_device(plan, launcher)
             known = (self.request.out / "store.json").exists()
             store = Store(self.request.out) if known else None
             done = {
@@ -181,8 +184,8 @@ class Run:
             path = store.dataset_table(loaded.fingerprint)
             if not path.exists():
                 write_table(loaded, path)
-        known = [int(name.partition("-")[0]) for name in store.run_ids()]
-        run_id = f"{max(known, default=0) + 1:04d}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        number = max(map(run_number, store.run_ids()), default=0) + 1
+        run_id = f"{number:04d}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         store.write_run(
             {
                 "schema": 1,
@@ -203,10 +206,10 @@ class Run:
             for cell in plan.cells:
                 discard(store, cell)
         todo = [cell for cell in plan.cells if store.cell(cell.id).state != "done"]
-        for cell in todo:
-            folder = store.cell(cell.id)
-            if not (folder.path / "cell.json").exists():
-                write_json(folder.path / "cell.json", cell.record)
+        for cell in plan.cells:
+            path = store.cell(cell.id).path / "cell.json"
+            if not path.exists():
+                write_json(path, cell.record)
         resumed = sum((store.cell(cell.id).resume / "state.pt").exists() for cell in todo)
         text = f"Suite {plan.suite.name}: {len(plan.cells)} cells, {len(plan.cells) - len(todo)} already done"
         self.console.print(text + (f", {resumed} go on where they stopped" if resumed else "") + ".")
@@ -261,10 +264,16 @@ class Run:
             ) from None
 
 
+def _require_device(plan: Plan, launcher: Launcher) -> None:
+    """Refuse a GPU that is not there before anything is written; only who names one waits for the answer."""
+    if plan.run.device.startswith("cuda"):
+        require_device(plan.run.device, cuda_devices(launcher))
+
+
 def discard(store: Store, cell: PlannedCell) -> None:
     """Forget a cell's results (``--fresh``), unless another run is training it right now."""
     folder = store.cell(cell.id)
-    if folder.state != "running":
+    if not is_live(folder.path / "lease.json"):
         remove_tree(folder.path)
 
 
@@ -275,5 +284,5 @@ def cuda_devices(launcher: Launcher) -> list[str]:
         launcher.start("devices", "devices", "", {}, log)
         while "devices" not in (ended := launcher.ended(0.5)):
             pass
-        lines = log.read_text().strip().splitlines() if log.exists() else []
+        lines = log.read_text(encoding="utf-8").strip().splitlines() if log.exists() else []
     return list(json.loads(lines[-1])) if ended["devices"] == 0 and lines else []

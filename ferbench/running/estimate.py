@@ -76,7 +76,7 @@ def _probe(cell: PlannedCell, launcher: Launcher, device: str) -> float | None:
                 launcher.signal(f"probe {cell.id}", signal.SIGKILL)
         if ended[f"probe {cell.id}"] != 0:
             return None
-        timed = json.loads(log.read_text().strip().splitlines()[-1])
+        timed = json.loads(log.read_text(encoding="utf-8").strip().splitlines()[-1])
     return _seconds(cell, timed["step"], timed["test"])
 
 

@@ -20,7 +20,7 @@ from ferbench.nouns.split import Splits
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.plugins import Installed
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
-from ferbench.suites import Override, applied, overrides_of, under
+from ferbench.suites import Override, applied, dotted, overrides_of, under
 
 SCHEMA = 1
 
@@ -102,7 +102,9 @@ class Planner:
                 for model in models:
                     self._row(loaded, rule, sampler, model)
         narrowed = self.request.models or self.request.samplers
-        unmatched(self.request.overrides if narrowed else self.overrides, self.used)
+        known = [key for model in models for key in keys_of(model)]
+        known += [key for sampler in samplers for key in dotted(sampler.options, "sampler.options")]
+        unmatched(self.request.overrides if narrowed else self.overrides, self.used, known)
         if not self.cells:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
@@ -280,6 +282,11 @@ class Planner:
             "recipe_epochs": model.recipe.total_epochs if model.build is not None else None,
             "reported": [asdict(item) | {"paper": None} for item in model.reported],
         }
+
+
+def keys_of(model: Model) -> list[str]:
+    """All keys of a model's recipe and options, as ``--set`` takes them."""
+    return [*dotted(model.recipe, "recipe"), *dotted(model.options, "model.options")]
 
 
 def misfit(loaded: Loaded, rule: ProtocolRule, sampler: Sampler, model: Model) -> str:

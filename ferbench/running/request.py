@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferbench.errors import Problem, SettingsError
+from ferbench.errors import Problem, SettingsError, did_you_mean
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.plugins import Installed
@@ -14,7 +16,10 @@ from ferbench.suites import Override, overrides_of, read_suite, under
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of ``ferbench run``. Empty lists and None leave the suite's own."""
+    """The arguments of ``ferbench run``. Empty lists and None leave the suite's own.
+
+    Raises SettingsError that names all numbers that are too small, and a device that cannot be meant.
+    """
 
     suite: str
     datasets: tuple[str, ...] = ()
@@ -29,6 +34,19 @@ class Request:
     jobs: int | None = None
     fresh: bool = False
     plugins: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = {"--epochs": self.epochs, "--limit": self.limit, "--jobs": self.jobs}
+        problems = [
+            Problem(name, f"{number} is too few; give 1 or more")
+            for name, number in numbers.items()
+            if number is not None and number < 1
+        ]
+        problems += [Problem("--seeds", f"{seed}: seeds are 0 or more") for seed in self.seeds if seed < 0]
+        if self.device is not None:
+            problems += _device_problems("--device", self.device)
+        if problems:
+            raise SettingsError(problems)
 
 
 def resolve_suite(request: Request, installed: Installed) -> Suite:
@@ -53,15 +71,34 @@ def run_settings(request: Request, suite: Suite) -> RunSettings:
         changes["device"] = request.device
     if request.jobs is not None:
         changes["jobs"] = request.jobs
-    return revised(RunSettings(), changes, "run")
+    settings = revised(RunSettings(), changes, "run")
+    problems = _device_problems("run.device", settings.device)
+    if problems:
+        raise SettingsError(problems)
+    return settings
 
 
-def unmatched(overrides: tuple[Override, ...], used: set[str]) -> None:
-    """Raise SettingsError for overrides that matched nothing in this run."""
+def require_device(name: str, cuda: Sequence[str]) -> None:
+    """Raise SettingsError when ``name`` is a GPU that is not among the machine's ``cuda`` devices."""
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= len(cuda):
+        shown = f"{len(cuda)} CUDA devices ({', '.join(cuda)})" if cuda else "no CUDA device"
+        raise SettingsError([Problem("--device", f"{name!r} is not there: this machine shows {shown}")])
+
+
+def unmatched(overrides: tuple[Override, ...], used: set[str], known: Sequence[str] = ()) -> None:
+    """Raise SettingsError for overrides that matched nothing in this run; ``known`` are keys that would have."""
     problems = [
-        Problem(str(item), "matches nothing in this run; `ferbench show MODEL` lists a recipe's keys")
+        Problem(
+            str(item),
+            f"matches nothing in this run.{did_you_mean(item.key, known)} `ferbench show MODEL` lists a recipe's keys",
+        )
         for item in overrides
         if not item.key.startswith("run.") and str(item) not in used
     ]
     if problems:
         raise SettingsError(problems)
+
+
+def _device_problems(place: str, name: str) -> list[Problem]:
+    known = re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name)
+    return [] if known else [Problem(place, f"{name!r} is no device; use auto, cpu, cuda or cuda:1")]

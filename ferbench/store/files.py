@@ -17,7 +17,7 @@ from ferbench.errors import StoreError
 
 @contextmanager
 def disk_faults(path: Path) -> Iterator[None]:
-    """Turn faults of the disk (full, read-only, no permission) into StoreError with the mend."""
+    """Turn faults of the disk (full, read-only, no permission, gone) into StoreError with the mend."""
     try:
         yield
     except OSError as error:
@@ -26,13 +26,10 @@ def disk_faults(path: Path) -> Iterator[None]:
                 f"The disk is full: {path} could not be written. Free some space (`ferbench gc --out …` frees weights "
                 "that nothing needs) and run the same command again; everything finished so far is kept."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StoreError(
-                f"{path} cannot be written: {error.strerror}. Choose another folder with --out, or mend permissions."
-            ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
-            raise StoreError(f"{path} cannot be made: there is a file in its way. Choose another --out.") from error
-        raise
+            raise StoreError(f"{path} cannot be made: there is a file in its way. Choose another place.") from error
+        why = error.strerror or str(error)
+        raise StoreError(f"{path} cannot be written: {why}. Choose another place, or mend its permissions.") from error
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
@@ -68,6 +65,14 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} is damaged ({error}). Remove it, and run again.") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises StoreError when the file is damaged, FileNotFoundError when it is not there."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise StoreError(f"{path} is damaged (it holds no object). Remove it, and run again.")
+    return value
 
 
 def remove_tree(path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferbench.errors import StoreError
-from ferbench.store.files import disk_faults, read_json, write_json, write_text
+from ferbench.store.files import disk_faults, read_object, write_json, write_text
 from ferbench.store.lease import is_live
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class CellFolder:
 
     @property
     def record(self) -> dict[str, Any]:
-        """``cell.json``: everything in the id, and facts for the table."""
-        return dict(read_json(self.path / "cell.json"))
+        """``cell.json``: everything in the id, and facts for the table. Raises StoreError when it is not there."""
+        return self._read(self.path / "cell.json")
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class CellFolder:
 
     def metrics(self, evaluation: str = "default") -> dict[str, Any]:
         """Metrics per side, as the cell computed them."""
-        return dict(read_json(self._evaluation(evaluation) / "metrics.json"))
+        return self._read(self._evaluation(evaluation) / "metrics.json")
 
     def predictions(self, evaluation: str = "default") -> Predictions:
         """Stored predictions. Raises StoreError when they are missing or damaged."""
@@ -85,7 +86,7 @@ class CellFolder:
         path = self.path / "history.csv"
         if not path.exists():
             return []
-        with path.open(newline="") as handle:
+        with path.open(newline="", encoding="utf-8", errors="replace") as handle:
             return list(csv.DictReader(handle))
 
     def write_history(self, rows: Sequence[Mapping[str, float | int]]) -> None:
@@ -100,7 +101,13 @@ class CellFolder:
 
     def _optional(self, name: str) -> dict[str, Any]:
         path = self.path / name
-        return dict(read_json(path)) if path.exists() else {}
+        return read_object(path) if path.exists() else {}
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return read_object(path)
+        except FileNotFoundError:
+            raise StoreError(f"{path} is missing; run the suite again to make it anew.") from None
 
 
 class Store:
@@ -121,7 +128,7 @@ class Store:
             raise StoreError(
                 f"There are no results in {out}. Name their folder with --out, or start with `ferbench run`."
             )
-        schema = read_json(marker).get("schema")
+        schema = read_object(marker).get("schema")
         if schema != SCHEMA:
             raise StoreError(
                 f"{out} was written with schema {schema}, this ferbench reads schema {SCHEMA}. "
@@ -146,7 +153,8 @@ class Store:
         if len(found) != 1:
             what = "No cell" if not found else f"{len(found)} cells"
             raise StoreError(
-                f"{what} in {self.out} with an id that begins with {prefix!r}; `ferbench status` lists them."
+                f"{what} in {self.out} with an id that begins with {prefix!r}; the folders in {self.out / 'cells'} are "
+                "named by their ids, and `ferbench run … --dry-run` prints a run's ids with their labels."
             )
         return found[0]
 
@@ -155,9 +163,12 @@ class Store:
         return self.out / "datasets" / f"{fingerprint}.parquet"
 
     def run_ids(self) -> list[str]:
-        """Ids of all runs, oldest first."""
+        """Ids of all runs, oldest first: each begins with the run's number."""
         folder = self.out / "runs"
-        return sorted(path.stem for path in folder.glob("*.json")) if folder.exists() else []
+        found = [path.stem for path in folder.glob("*.json")] if folder.exists() else []
+        return sorted(
+            (name for name in found if re.fullmatch(r"\d+-.+", name)), key=lambda name: (run_number(name), name)
+        )
 
     def run(self, run_id: str | None = None) -> dict[str, Any]:
         """What a run asked for (default: the latest). Raises StoreError when there is none of that id."""
@@ -165,8 +176,13 @@ class Store:
         wanted = run_id or (known[-1] if known else "")
         if wanted not in known:
             raise StoreError(f"There is no run {wanted!r} in {self.out}. Known: {', '.join(known) or 'none'}.")
-        return dict(read_json(self.out / "runs" / f"{wanted}.json"))
+        return read_object(self.out / "runs" / f"{wanted}.json")
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Write ``runs/<id>.json``."""
         write_json(self.out / "runs" / f"{run['id']}.json", dict(run))
+
+
+def run_number(run_id: str) -> int:
+    """The number with which a run's id begins."""
+    return int(run_id.partition("-")[0])
