@@ -34,16 +34,24 @@ def evaluate(
         ferbench evaluate 3f2a --weights last --json
     """
     from ferbench.errors import FerbenchError
-    from ferbench.evaluating.further import Wanted, evaluate_cell, parse_tta
+    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, misfit, parse_tta
+    from ferbench.plugins import discover
     from ferbench.store.store import Store
+    from ferbench.training.precision import choose_device
 
     store = Store(out)
-    wanted = Wanted(weights.value, parse_tta(tta), dataset)
-    ids = [store.find(prefix).id for prefix in cells] if cells else store.run()["cells"]
-    done = [store.cell(key) for key in ids if store.cell(key).state == "done"]
+    folders = [store.find(prefix) for prefix in cells] if cells else [store.cell(key) for key in store.run()["cells"]]
+    files = [Path(name) for folder in folders for name in folder.record["plugin_files"]]
+    other = find_other(discover(files=files), dataset) if dataset else None
+    wanted = Wanted(weights.value, parse_tta(tta), other)
+    choose_device(device)  # a mistake that concerns every cell is named once, before the first
     results: list[dict[str, Any]] = []
     failed = False
-    for folder in done:
+    for folder in folders:
+        why = "" if cells else misfit(folder, wanted)
+        if why:
+            typer.secho(f"{folder.record['label']} is left out: {why}.", dim=True, err=True)
+            continue
         try:
             results.append(evaluate_cell(folder, wanted, device))
         except FerbenchError as error:
@@ -58,8 +66,8 @@ def evaluate(
         from json import dumps
 
         typer.echo(dumps(results, indent=1))
-    elif not results:
-        typer.echo("There is no finished cell to evaluate.", err=True)
+    elif not results and not failed:
+        typer.echo("Nothing was evaluated.", err=True)
     raise typer.Exit(1 if failed else 0)
 
 

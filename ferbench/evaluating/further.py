@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ferbench.data.registry import load
+from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import make_splits
-from ferbench.errors import DataError, Problem, SettingsError
+from ferbench.errors import DataError, Problem, SettingsError, StoreError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
 from ferbench.evaluating.setup import Setup, find_protocol, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.augmentation import FlipView, SingleView, TenCrop, TestViews
+from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.split import Split
+from ferbench.plugins import Installed
 from ferbench.store.files import write_json
 from ferbench.store.store import CellFolder
 from ferbench.training.precision import choose_device, numerics_for
@@ -23,11 +25,11 @@ from ferbench.training.precision import choose_device, numerics_for
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to evaluate: which weights, which views (None: the recipe's), which data set (empty: the cell's own)."""
+    """What to evaluate: which weights, which views (None: the recipe's), which data set (None: the cell's own)."""
 
     weights: Literal["best", "last"] = "best"
     tta: TestViews | None = None
-    dataset: str = ""
+    other: tuple[Loaded, ProtocolRule] | None = None
 
 
 def parse_tta(text: str) -> TestViews | None:
@@ -46,18 +48,41 @@ def parse_tta(text: str) -> TestViews | None:
     )
 
 
+def find_other(installed: Installed, text: str) -> tuple[Loaded, ProtocolRule]:
+    """The data set and protocol that ``NAME`` or ``NAME@PROTOCOL`` names.
+
+    Raises UnknownNameError, MissingDataError, DataError.
+    """
+    name, _, protocol = text.partition("@")
+    dataset = installed.dataset(name)
+    return load(dataset), find_protocol(dataset, protocol)
+
+
+def misfit(folder: CellFolder, wanted: Wanted) -> str:
+    """Why an evaluation does not apply to a cell; empty if it does."""
+    record, status = folder.record, folder.status
+    if status["state"] != "done":
+        why = f" ({status['cause']})" if status.get("cause") else ""
+        return f"it is {status['state']}{why}; only finished cells can be evaluated"
+    if not record["facts"]["estimator"]:
+        return ""
+    if wanted.tta is not None and wanted.tta.name != "none":
+        return "it is an estimator; test-time views do not apply to it"
+    return "it is an estimator; it has no last weights beside its best" if wanted.weights == "last" else ""
+
+
 def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> dict[str, Any]:
     """Score a finished cell again and keep predictions and metrics in ``evaluations/<id>``; return what was kept.
 
-    The same evaluation again is read, not computed. Raises StoreError when weights are gone, DataError when the
-    other data set has classes that the model does not know.
+    The same evaluation again is read, not computed. Raises StoreError when it does not apply to the cell or weights are
+    gone, DataError when the other data set has classes that the model does not know.
     """
-    record = folder.record
-    setup = rebuild(record)
-    name, _, protocol = wanted.dataset.partition("@")
-    dataset = setup.installed.dataset(name) if name else setup.dataset
-    other = load(dataset) if name else setup.loaded
-    rule = find_protocol(dataset, protocol) if name else setup.rule
+    why = misfit(folder, wanted)
+    if why:
+        raise StoreError(f"Cell {folder.id} ({folder.record['label']}) cannot be evaluated so: {why}.")
+    setup = rebuild(folder.record)
+    other, rule = wanted.other or (setup.loaded, setup.rule)
+    dataset = other.dataset
     key = {
         "weights": wanted.weights,
         "tta": (wanted.tta or setup.recipe.tta).model_dump(mode="json"),
@@ -67,8 +92,8 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     }
     target = folder.path / "evaluations" / digest(key)
     if not (target / "metrics.json").exists():
-        splits = make_splits(other, rule, record["fold"] if not name else 0) if name else setup.splits
-        adapted = _at_trained_size(setup) if name else setup
+        splits = make_splits(other, rule) if wanted.other else setup.splits
+        adapted = _at_trained_size(setup) if wanted.other else setup
         scorer = load_scorer(
             adapted, folder, numerics_for(choose_device(device), setup.recipe.precision), wanted.weights
         )

@@ -10,8 +10,9 @@ import pytest
 import ferbench
 from ferbench import DataError, SettingsError
 from ferbench.evaluating.scoring import read_weights
+from ferbench.plugins import discover
 from ferbench.running.api import RunResult
-from tests.contract import Contract
+from tests.contract import PLUGIN, Contract
 
 ONE_LABEL = ["tiny", "tiny@wide", "centred", "student", "staged", "both-sides", "nearest"]
 
@@ -79,11 +80,12 @@ def test_a_deterministic_model_runs_once_whatever_the_seeds(contract: Contract) 
 
 
 def test_an_estimator_is_no_pickle_and_predicts_the_same_when_restored(contract: Contract, images: RunResult) -> None:
-    from ferbench.evaluating.further import Wanted, evaluate_cell
+    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 
     cell = contract.cell(images, model="nearest", protocol="official")
+    other = find_other(discover(files=[PLUGIN]), "squares")
     assert read_weights(cell.path / "best.safetensors")["means"].shape == (4, 64)
-    kept = evaluate_cell(cell, Wanted(dataset="squares"), "cpu")
+    kept = evaluate_cell(cell, Wanted(other=other), "cpu")
     np.testing.assert_array_equal(cell.predictions(kept["evaluation"]).scores, cell.predictions().scores)
 
 
@@ -200,7 +202,7 @@ def test_the_same_cell_gives_the_same_bytes(contract: Contract, images: RunResul
 
 
 def test_views_and_last_weights_are_evaluated_later_without_training(contract: Contract, images: RunResult) -> None:
-    from ferbench.evaluating.further import Wanted, evaluate_cell, parse_tta
+    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, parse_tta
 
     cell = contract.cell(images, model="tiny", variant="", protocol="official")
     before = (cell.path / "best.safetensors").stat().st_mtime_ns
@@ -209,7 +211,8 @@ def test_views_and_last_weights_are_evaluated_later_without_training(contract: C
     assert cell.evaluations().count(kept["evaluation"]) == 1
     assert not np.array_equal(cell.predictions(kept["evaluation"]).scores, cell.predictions().scores)
     assert (cell.path / "best.safetensors").stat().st_mtime_ns == before
-    other = evaluate_cell(cell, Wanted(dataset="squares@two-classes"), "cpu")
+    fewer = Wanted(other=find_other(discover(files=[PLUGIN]), "squares@two-classes"))
+    other = evaluate_cell(cell, fewer, "cpu")
     assert cell.predictions(other["evaluation"]).classes == ("anger", "happiness")
 
 
