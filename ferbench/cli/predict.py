@@ -9,7 +9,9 @@ import typer
 
 
 def predict(
-    pictures: Annotated[Path, typer.Argument(help="Folder of pictures of faces, with sub-folders.", exists=True)],
+    pictures: Annotated[
+        Path, typer.Argument(help="Folder of pictures of faces, with sub-folders.", exists=True, file_okay=False)
+    ],
     cell: Annotated[str, typer.Option(help="Beginning of a finished cell's id (default: of the best row).")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
     csv: Annotated[Path, typer.Option(help="File to write.")] = Path("predictions.csv"),

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ferbench.data.splits import ArraySplit
-from ferbench.errors import DataError
+from ferbench.errors import DataError, StoreError
 from ferbench.evaluating.scoring import load_scorer, raw_shape
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.store.files import write_text
@@ -36,19 +36,24 @@ class Predicted:
 def predict_folder(folder: CellFolder, pictures: Path, target: Path, device: str = "auto") -> Predicted:
     """Score every picture below ``pictures`` with a finished cell; write ``path,<class>…,prediction`` to ``target``.
 
-    Raises DataError when there is no picture, StoreError when the cell's weights are gone.
+    Raises DataError when there is no picture or the cell takes none, StoreError when it is not finished or its weights
+    are gone.
     """
     paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
     if not paths:
         raise DataError(f"There is no picture in {pictures} ({', '.join(sorted(ENDINGS))}).")
+    if folder.state != "done":
+        raise StoreError(f"Cell {folder.id} ({folder.record['label']}) is {folder.state}; only finished cells predict.")
     setup = rebuild(folder.record)
+    if setup.dataset.modality != "image":
+        raise DataError(f"{folder.record['label']} was trained on {setup.dataset.modality}, not on pictures.")
     scorer = load_scorer(setup, folder, numerics_for(choose_device(device), setup.recipe.precision))
     unreadable: list[tuple[str, str]] = []
     lines, count = io.StringIO(), 0
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(["path", *setup.classes, "prediction"])
     for start in range(0, len(paths), CHUNK):
-        read = list(_readable(setup, paths[start : start + CHUNK], unreadable))
+        read = list(_readable(setup, pictures, paths[start : start + CHUNK], unreadable))
         if not read:
             continue
         names = [path.relative_to(pictures).as_posix() for path, _ in read]
@@ -60,13 +65,18 @@ def predict_folder(folder: CellFolder, pictures: Path, target: Path, device: str
     return Predicted(count, tuple(unreadable))
 
 
-def _readable(setup: Setup, paths: list[Path], unreadable: list[tuple[str, str]]) -> Iterator[tuple[Path, np.ndarray]]:
+def _readable(
+    setup: Setup, root: Path, paths: list[Path], unreadable: list[tuple[str, str]]
+) -> Iterator[tuple[Path, np.ndarray]]:
     channels, height, width = raw_shape(setup)
     for path in paths:
         try:
             yield path, read_picture(path, (width, height), "L" if channels == 1 else "RGB")
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            unreadable.append((path.as_posix(), str(error)))
+        except UnidentifiedImageError:
+            why = "no picture, or a damaged one" if path.stat().st_size else "an empty file"
+            unreadable.append((path.relative_to(root).as_posix(), why))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            unreadable.append((path.relative_to(root).as_posix(), str(error)))
 
 
 def read_picture(path: Path, size: tuple[int, int], mode: str) -> np.ndarray:
@@ -79,8 +89,19 @@ def read_picture(path: Path, size: tuple[int, int], mode: str) -> np.ndarray:
         with Image.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"{picture.width} × {picture.height} pixels are too many")
-            upright = ImageOps.exif_transpose(picture)
+            upright = _of_eight_bits(ImageOps.exif_transpose(picture))
             return np.asarray(upright.convert(mode).resize(size, Image.Resampling.BILINEAR), np.uint8)
+
+
+def _of_eight_bits(picture: Image.Image) -> Image.Image:
+    """Bring grey pictures of 16 bits to 8; Pillow's own conversion cuts off all that is brighter than 255."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture)
+    if not (values.min() >= 0 and values.max() <= 65535):
+        raise ValueError("its brightness is beyond 16 bits")
+    scale = 256 if picture.mode.startswith("I;16") or values.max() > 255 else 1
+    return Image.fromarray((values // scale).astype(np.uint8))
 
 
 def _as_split(setup: Setup, names: list[str], pixels: np.ndarray) -> ArraySplit:
