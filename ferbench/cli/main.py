@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
 
 import typer
@@ -63,6 +64,9 @@ def options(
 def main() -> None:
     """Run the command line: one clear message for a user's mistake, and an exit code that scripts can rely on."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± or → must not end a run
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
@@ -79,6 +83,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        typer.secho(f"{error.filename}: {error.strerror}.", fg="red", err=True)
+        sys.exit(USAGE)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

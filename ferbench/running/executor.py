@@ -199,7 +199,7 @@ def slot_device(slot: Slot, run: RunSettings) -> str:
 def last_line(folder: CellFolder) -> str:
     """The last line that a cell wrote into its log."""
     try:
-        lines = (folder.path / "log.txt").read_text(errors="replace").strip().splitlines()
+        lines = (folder.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         return ""
     return lines[-1] if lines else "it left no message"

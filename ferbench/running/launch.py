@@ -16,6 +16,9 @@ from typing import Protocol
 
 from ferbench.running.forkserver import kill_group
 
+LOGGED = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
+"""Whatever the locale, a process may print any text into its log."""
+
 LOST = -signal.SIGKILL
 """Exit code given to processes whose server died."""
 
@@ -54,7 +57,9 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         lifeline, self.lifeline_in = os.pipe()
         command = [sys.executable, "-m", "ferbench.running.forkserver", str(theirs.fileno()), str(lifeline)]
-        self.process = subprocess.Popen(command, pass_fds=(theirs.fileno(), lifeline), start_new_session=True)
+        self.process = subprocess.Popen(
+            command, pass_fds=(theirs.fileno(), lifeline), env={**os.environ, **LOGGED}, start_new_session=True
+        )
         theirs.close()
         os.close(lifeline)
         self.connection, self.buffer = ours, b""
@@ -135,7 +140,7 @@ class Spawner:
             self.processes[key] = subprocess.Popen(
                 [sys.executable, "-m", "ferbench.running.spawned", task, argument, str(lifeline)],
                 pass_fds=(lifeline,),
-                env={**os.environ, **environment},
+                env={**os.environ, **LOGGED, **environment},
                 stdout=handle,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
