@@ -34,6 +34,10 @@ def diff(
     typer.echo(f"a  {first.id}  {first.record['label']}\nb  {second.id}  {second.record['label']}")
     for part, meaning in (("identity", "makes the ids differ"), ("environment", "is recorded, not part of the id")):
         typer.secho(f"{part} ({meaning})", bold=True)
+        idle = [folder.id for folder in (first, second) if part == "environment" and not folder.environment]
+        if idle:
+            typer.echo(f"  not known: {' and '.join(dict.fromkeys(idle))} never ran")
+            continue
         for key, (left, right) in found[part].items():
             typer.echo(f"  {key}: {left} → {right}")
         if not found[part]:

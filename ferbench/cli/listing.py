@@ -50,7 +50,8 @@ def list_things(
         typer.secho(name, bold=True)
         width = max((len(str(row["name"])) for row in rows), default=0)
         for row in rows:
-            tail = row.get("cause") or row.get("description") or ""
+            package = f"{row['package']} {row['version']}" if name == Kind.plugins else ""
+            tail = row.get("cause") or row.get("description") or package
             typer.echo(f"  {row['name']:<{width}}  {row.get('state', row.get('plugin'))!s:<10} {tail}".rstrip())
 
 
