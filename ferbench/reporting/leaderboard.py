@@ -15,8 +15,9 @@ from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
 from ferbench.reporting.board import Block, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
+from ferbench.reporting.collecting import Collected, collect
 from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, record_of
-from ferbench.reporting.rows import Collected, Row, collect
+from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
 from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
 
@@ -47,7 +48,8 @@ def build(
     whole_first = sorted(groups.values(), key=lambda rows: _is_part(rows[0]))
     blocks = [_measured_block(rows, shown, columns, groups) for rows in whole_first]
     blocks = with_claims(blocks, found.rows, reported, shown, columns)
-    return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), _captions(found))
+    captions = (*_captions(found), *_missing(found.metrics, metrics))
+    return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
 
 
 def _of_suite(named: Sequence[str], scalars: Sequence[Metric], tasks: set[Task]) -> list[Metric]:
@@ -90,10 +92,11 @@ def _measured_block(
     metrics = tuple(metric for metric in shown if first.facts["task"] in metric.tasks)
     resamplings: dict[str, Resampling] = {}
     samples: dict[str, str] = {}
+    known: dict[Hashable, SampleFacts] = {}
     measured = []
     for row in rows:
         samples[row.id] = _samples_of(row)
-        facts = _facts_of(row)
+        facts = _facts_of(row, samples[row.id], known)
         if samples[row.id] not in resamplings:
             units = row.ids if facts.groups is None else facts.groups
             resamplings[samples[row.id]] = Resampling(units, samples[row.id])
@@ -122,10 +125,14 @@ def _samples_of(row: Row) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _facts_of(row: Row) -> SampleFacts:
+def _facts_of(row: Row, samples: str, known: dict[Hashable, SampleFacts]) -> SampleFacts:
+    """Facts of a row's test samples, looked up once for all rows that share them."""
     table = row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
     unit = row.facts.get("unit") or "sample"
-    return sample_facts(table, row.key["protocol"], unit, row.ids, row.folds_of)
+    key = (table, row.key["protocol"], unit, row.training_sides, samples)
+    if key not in known:
+        known[key] = sample_facts(table, row.key["protocol"], unit, row.ids, row.folds_of, row.training_sides)
+    return known[key]
 
 
 def _ranked(
@@ -210,3 +217,9 @@ def _captions(found: Collected) -> tuple[str, ...]:
         more = "; …" if len(found.skipped) > 3 else "."
         captions.append(f"Skipped, because it does not fit together ({len(found.skipped)}): {why}{more}")
     return tuple(captions)
+
+
+def _missing(named: Sequence[str], metrics: Sequence[Metric]) -> list[str]:
+    """A caption for metrics of the suite that no installed plugin has."""
+    missing = [name for name in named if name not in {metric.name for metric in metrics}]
+    return [f"Metrics of the suite that are not installed here: {', '.join(missing)}."] if missing else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +26,14 @@ class SampleFacts:
     groups: np.ndarray | None = None
 
 
-def sample_facts(table: Path, protocol: str, unit: str, ids: np.ndarray, folds_of: np.ndarray) -> SampleFacts:
+def sample_facts(
+    table: Path, protocol: str, unit: str, ids: np.ndarray, folds_of: np.ndarray, trained: Sequence[str] = ("train",)
+) -> SampleFacts:
     """Look test samples (``ids`` str [n], of fold ``folds_of`` [n]) up in the table of their data set.
 
-    The table knows the sides of the first fold. In a cross-validation, what is tested in another fold counts as
-    training data. Raises StoreError when the table is damaged; one that is missing leaves everything unknown.
+    ``trained``: sides of the protocol on which the model was trained. The table knows those of the first fold alone; in
+    a cross-validation, what is tested in another fold counts as training data. Raises StoreError when the table is
+    damaged; one that is missing leaves everything unknown.
     """
     columns = _read(table, ["id", "pixel_hash", f"split_{protocol}", unit])
     if "id" not in columns:
@@ -49,7 +53,7 @@ def sample_facts(table: Path, protocol: str, unit: str, ids: np.ndarray, folds_o
             copied[folds_of == fold] = np.isin(tested[folds_of == fold], tested[folds_of != fold])
         return SampleFacts(copied, groups)
     sides = columns.get(f"split_{protocol}")
-    return SampleFacts(None if sides is None else np.isin(tested, hashes[sides == "train"]), groups)
+    return SampleFacts(None if sides is None else np.isin(tested, hashes[np.isin(sides, trained)]), groups)
 
 
 def _groups(names: np.ndarray, ids: np.ndarray) -> np.ndarray:

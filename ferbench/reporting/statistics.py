@@ -233,20 +233,3 @@ def rank(estimates: Sequence[Estimate], higher_is_better: bool, alpha: float = A
             better[winner][loser] = True
     ranks = tuple(1 + sum(better[i][j] for i in range(count)) for j in range(count))
     return Ranking(ranks, tuple(tuple(line) for line in better))
-
-
-def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> float:
-    """Exact two-sided p of McNemar's test (Psychometrika 1947): one training against another on the same samples.
-
-    ``correct_*``: bool [n]. Only samples on which they disagree count; under equality either is right in half of them.
-    """
-    only_a = int(np.sum(correct_a & ~correct_b))
-    only_b = int(np.sum(~correct_a & correct_b))
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    if n == 0:
-        return 1.0
-
-    def probability(i: int) -> float:
-        return math.exp(math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) - n * math.log(2))
-
-    return min(1.0, 2 * math.fsum(probability(i) for i in range(fewer + 1)))

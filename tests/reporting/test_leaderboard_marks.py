@@ -216,3 +216,17 @@ def test_metrics_are_chosen_by_task(out: OutFolder) -> None:
     assert found["regressor"]["accuracy_mean"] is None
     assert 0.9 < found["regressor"]["ccc_mean"] < 1
     assert found["regressor"]["rank"] == 1
+
+
+def test_copies_in_val_are_leaks_where_a_stage_trains_on_it(out: OutFolder) -> None:
+    out.table(["test"] * out.n + ["val"] * 5, [*range(out.n), *range(5)])
+    out.row("net", [0.6])
+    out.row("both", [0.6], recipe={"selection": "last", "stages": [{"sides": ["train"]}, {"sides": ["train", "val"]}]})
+    out.run()
+    assert {name: row["n_leakfree"] for name, row in by_model(board(out)).items()} == {"net": 300, "both": 295}
+
+
+def test_metrics_of_the_suite_that_are_not_installed_are_named(out: OutFolder) -> None:
+    out.row("net", [0.6])
+    out.run(suite={"name": "demo", "metrics": ["accuracy", "worst-class"]})
+    assert "Metrics of the suite that are not installed here: worst-class." in board(out).captions

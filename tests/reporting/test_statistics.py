@@ -18,7 +18,6 @@ from ferbench.reporting.statistics import (
     estimate,
     holm,
     interval,
-    mcnemar,
     rank,
 )
 
@@ -175,15 +174,6 @@ def test_holm_gives_the_textbooks_values() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.7]) == [1, 1]
     assert holm([]) == []
-
-
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (3, 9), (30, 12), (0, 6), (700, 640)])
-def test_mcnemar_is_the_exact_binomial_test_of_the_disagreements(only_a: int, only_b: int) -> None:
-    a = np.array([True] * only_a + [False] * only_b + [True] * 50)
-    b = np.array([False] * only_a + [True] * only_b + [True] * 50)
-    n = only_a + only_b
-    expected = binomtest(only_a, n).pvalue if n else 1.0
-    assert mcnemar(a, b) == pytest.approx(expected, rel=1e-9)
 
 
 def test_replicates_on_which_a_metric_is_undefined_are_left_out() -> None:
