@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ferbench.nouns.emotions import LabelKind, Modality, Task
-from ferbench.nouns.paper import Paper, Reported
+from ferbench.nouns.paper import Paper
 from ferbench.nouns.split import View
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ProtocolRule:
 
 @dataclass(frozen=True)
 class ReadContext:
-    """Given to a data set's ``read``: whether an incomplete copy may pass, and where to keep decoded files."""
+    """Given to a data set's ``read``: whether the user lets an incomplete copy pass (``--allow-partial``)."""
 
     allow_partial: bool = False
 
@@ -129,7 +129,6 @@ class Dataset:
     how_to_get: str = ""
     paper: Paper | None = None
     tags: frozenset[str] = frozenset()
-    reported: tuple[Reported, ...] = ()
 
     @property
     def default_protocol(self) -> ProtocolRule:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from ferbench.nouns.augmentation import Augmentation, SingleView, TestViews
-from ferbench.nouns.emotions import Side
 from ferbench.nouns.recipe_parts import (
     SGD,
     Constant,
@@ -93,7 +92,7 @@ class Recipe(Settings):
     monitor: Literal["auto", "accuracy", "loss"] = "auto"
     early_stopping: EarlyStopping | None = None
     ema: EMA | None = None
-    stages: tuple[Annotated[Stage, Field()], ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -143,6 +142,3 @@ def _scaled(schedule: Schedule, factor: float) -> Schedule:
         return schedule
     milestones = sorted({max(1, round(milestone * factor)) for milestone in schedule.milestones})
     return schedule.model_copy(update={"milestones": tuple(milestones)})
-
-
-SIDES: tuple[Side, ...] = ("train", "val", "test")
