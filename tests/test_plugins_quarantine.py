@@ -157,6 +157,14 @@ BROKEN = {
         """,
         "recipe is dict; expected Recipe",
     ),
+    "a data set with two classes of one name": (
+        """
+        @hookimpl
+        def ferbench_datasets():
+            yield Dataset("bad-data", "", ("a", "a"), protocols=(), read="x:y")
+        """,
+        "data set 'bad-data' needs classes (or dimensions), each with a name of its own",
+    ),
     "a data set without protocols": (
         """
         @hookimpl

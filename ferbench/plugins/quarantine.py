@@ -204,6 +204,10 @@ def inner_fault(item: object) -> str:
     if isinstance(item, Model | Sampler) and not isinstance(item.options, Options):
         return f"{where}: options is {type(item.options).__name__}; expected a subclass of Options"
     if isinstance(item, Dataset):
+        if not item.classes or len(set(item.classes)) < len(item.classes):
+            return (
+                f"data set {where} needs classes (or dimensions), each with a name of its own (given: {item.classes})"
+            )
         names = [protocol.name for protocol in item.protocols]
         if not names or len(set(names)) < len(names) or not all(_is_name(name) for name in names):
             return (
