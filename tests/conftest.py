@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.contract import Contract
 
 IMPORTS = "from ferbench import Dataset, Family, Metric, Model, Reported, Sampler, Suite, hookimpl\n"
 
@@ -42,3 +47,22 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     for module in set(sys.modules) - before:
         if str(site) in str(getattr(sys.modules[module], "__file__", "")):
             del sys.modules[module]
+
+
+@pytest.fixture(scope="session")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract]:
+    """Runs of the suite ``contract`` in a folder of their own, by one launcher for the whole session."""
+    from ferbench.running import api
+    from ferbench.running.launch import make_launcher
+    from tests.contract import Borrowed, Contract
+
+    folder = tmp_path_factory.mktemp("contract")
+    before = {key: os.environ.get(key) for key in ("FERBENCH_DATA", "FERBENCH_TEST_SEEN")}
+    os.environ.update(FERBENCH_DATA=str(folder / "data"), FERBENCH_TEST_SEEN=str(folder / "seen.json"))
+    launcher = make_launcher()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "make_launcher", lambda: Borrowed(launcher))  # a server takes seconds to start
+        yield Contract(folder)
+    launcher.close()
+    for key, value in before.items():
+        os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)

@@ -7,9 +7,20 @@ from typing import Any
 
 import ferbench
 from ferbench.running.api import RunResult
+from ferbench.running.launch import Launcher
 from ferbench.store.store import CellFolder, Store
 
 PLUGIN = Path(__file__).with_name("contract_plugin.py")
+
+
+class Borrowed:
+    """A launcher that several runs use in turn, and none of them closes."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self.start, self.ended, self.signal = launcher.start, launcher.ended, launcher.signal
+
+    def close(self) -> None:
+        """Leave it to its owner."""
 
 
 class Contract:
