@@ -78,9 +78,7 @@ def test_an_incomplete_copy_needs_a_word_and_is_marked(ferbench: Command, downlo
         (["demo", "x"], "'demo' is made on first use; there is nothing to add"),
     ],
 )
-def test_what_cannot_be_added_is_named(
-    ferbench: Command, download: Path, arguments: list[str], words: str
-) -> None:
+def test_what_cannot_be_added_is_named(ferbench: Command, download: Path, arguments: list[str], words: str) -> None:
     refused = ferbench("data", "add", *arguments)
     assert refused.code == 2
     assert words in refused.err

@@ -1,0 +1,96 @@
+"""``ferbench evaluate``: finished cells scored again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Command, Finished
+
+KEYS = {"cell", "evaluation", "weights", "tta", "dataset", "protocol", "fingerprint", "metrics"}
+
+
+def test_other_views_are_added_without_training(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("tiny")
+    history = (cell.path / "history.csv").read_bytes()
+    flipped = ferbench("evaluate", cell.id[:8], "--out", finished.out, "--tta", "flip", "--device", "cpu", "--json")
+    cropped = ferbench(
+        "evaluate", cell.id[:8], "--out", finished.out, "--tta", "ten-crop:6", "--device", "cpu", "--json"
+    )
+    assert (flipped.code, cropped.code) == (0, 0)
+    assert set(flipped.json[0]) == KEYS
+    assert (flipped.json[0]["cell"], flipped.json[0]["tta"]["name"]) == (cell.id, "flip")
+    assert cropped.json[0]["tta"]["size"] == 6
+    assert set(flipped.json[0]["metrics"]) >= {"val", "test"}
+    assert set(cell.evaluations()) == {flipped.json[0]["evaluation"], cropped.json[0]["evaluation"]}
+    assert (cell.path / "history.csv").read_bytes() == history
+
+
+def test_the_last_weights_are_evaluated(ferbench: Command, finished: Finished) -> None:
+    facts = ferbench("evaluate", finished.cell("tiny").id, "--out", finished.out, "--weights", "last", "--json").json
+    assert facts[0]["weights"] == "last"
+
+
+def test_another_data_set_is_scored_by_the_classes_that_both_know(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("nearest")
+    facts = ferbench("evaluate", cell.id, "--out", finished.out, "-d", "squares@two-classes", "--json").json
+    assert (facts[0]["dataset"], facts[0]["protocol"]) == ("squares", "two-classes")
+    assert cell.predictions(facts[0]["evaluation"]).classes == ("anger", "happiness")
+
+
+def test_another_plugin_s_data_set_may_be_named(ferbench: Command, finished: Finished) -> None:
+    refused = ferbench("evaluate", finished.cell("tiny").id, "--out", finished.out, "-d", "demo")
+    assert refused.code == 2
+    assert "The model does not know disgust, surprise, neutral" in refused.err
+
+
+def test_without_ids_the_latest_run_is_evaluated_and_what_does_not_apply_left_out(
+    ferbench: Command, finished: Finished
+) -> None:
+    done = ferbench("evaluate", "--out", finished.out, "--tta", "flip", "--device", "cpu")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["tiny", "tiny", "student", "student"]
+    assert all("val accuracy" in line and "test accuracy" in line for line in lines)
+    assert "nearest · squares@official · seed 0 is left out: it is an estimator; test-time views" in done.err
+    assert "raising · squares@official · seed 0 is left out: it is failed (ValueError: this method" in done.err
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "words"),
+    [
+        ("raising", [], "it is failed (ValueError: this method is broken); only finished cells"),
+        ("nearest", ["--tta", "flip"], "test-time views do not apply"),
+        ("nearest", ["--weights", "last"], "no last weights"),
+        ("tiny", ["--tta", "ten-crop"], "none of recipe, none, flip, ten-crop:SIZE"),
+        ("tiny", ["--tta", "ten-crop:100"], "A crop of 100 × 100 pixels does not fit"),
+        ("tiny", ["--device", "gpu"], "'gpu' is no device"),
+        ("tiny", ["-d", "sqares"], "There is no data set 'sqares'. Did you mean 'squares'"),
+        ("tiny", ["-d", "squares@offical"], "squares has no protocol 'offical'. Did you mean 'official'"),
+        ("tiny", ["-d", "fer2013"], "ferbench data add fer2013 PATH"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(
+    ferbench: Command, finished: Finished, model: str, arguments: list[str], words: str
+) -> None:
+    refused = ferbench("evaluate", finished.cell(model).id, "--out", finished.out, *arguments)
+    assert refused.code == 2
+    assert words in refused.err
+
+
+def test_an_id_that_no_cell_has_is_named(ferbench: Command, finished: Finished) -> None:
+    refused = ferbench("evaluate", "zzzz", "--out", finished.out)
+    assert refused.code == 2
+    assert "No cell in" in refused.err
+
+
+def test_weights_that_are_gone_or_damaged_say_how_to_get_them_back(ferbench: Command, finished: Finished) -> None:
+    gone, damaged = finished.cell("tiny", 0), finished.cell("tiny", 1)
+    (gone.path / "best.safetensors").unlink()
+    weights = damaged.path / "best.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    done = ferbench("evaluate", "--out", finished.out, "--tta", "flip", "--device", "cpu")
+    assert done.code == 1, "others were evaluated"
+    assert "best.safetensors is gone" in done.err
+    assert "best.safetensors is damaged" in done.err
+    assert "ferbench run --fresh" in done.err
+    assert len(done.out.splitlines()) == 2
