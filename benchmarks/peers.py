@@ -83,10 +83,12 @@ def open_grey(path: str) -> Image.Image:
         return picture.convert("L")
 
 
-def folder_loader(folder: Path, transform: Callable[[Any], Any], workers: int) -> DataLoader[Any]:
+def folder_loader(
+    folder: Path, transform: Callable[[Any], Any], workers: int, opened: Callable[[str], Any] = open_grey
+) -> DataLoader[Any]:
     """The peers' loader; its processes stay, so that their start is not counted."""
     return DataLoader(
-        ImageFolder(str(folder), transform, loader=open_grey),
+        ImageFolder(str(folder), transform, loader=opened),
         batch_size=BATCH,
         shuffle=True,
         num_workers=workers,
