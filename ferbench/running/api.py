@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ferbench.data.table import write_table
-from ferbench.errors import FerbenchError
+from ferbench.errors import InterruptedRunError, PluginError
 from ferbench.nouns.event import CellEvent, RunEvent
 from ferbench.plugins import Installed, discover
 from ferbench.reporting.board import Leaderboard
@@ -27,13 +27,15 @@ from ferbench.running.launch import Launcher, make_launcher
 from ferbench.running.plan import Plan, PlannedCell, make_plan
 from ferbench.running.request import Request, require_device
 from ferbench.running.view import View, duration
-from ferbench.store.files import remove_tree, write_json
+from ferbench.store.files import is_parquet, remove_tree, write_json
 from ferbench.store.lease import is_live
-from ferbench.store.store import State, Store, run_number
+from ferbench.store.store import State, Store
 from ferbench.suites import override, parse_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DEVICE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,6 @@ class RunResult:
     done: tuple[str, ...]
     failed: tuple[str, ...]
     leaderboard: Leaderboard
-
-
-class Interrupted(FerbenchError):
-    """The user stopped the run; everything finished is kept, and the same command goes on."""
 
 
 def run(
@@ -90,7 +88,7 @@ def run(
         fresh=fresh,
         plugins=tuple(Path(name) for name in plugins),
     )
-    return Run(request, Console(stderr=True)).execute()
+    return Run(request, Console(stderr=True, markup=False, highlight=False)).execute()
 
 
 def leaderboard(out: str | Path = "ferbench-runs", sort: str | None = None, run: str | None = None) -> pd.DataFrame:
@@ -110,10 +108,10 @@ def make_leaderboard(
 
 
 class Run:
-    """One run, from request to leaderboard."""
+    """One run, from request to leaderboard. ``command`` is kept with it: what the user typed, where that is known."""
 
-    def __init__(self, request: Request, console: Console) -> None:
-        self.request, self.console = request, console
+    def __init__(self, request: Request, console: Console, command: str = "") -> None:
+        self.request, self.console, self.command = request, console, command
         self.installed = discover(files=request.plugins)
 
     def plan(self) -> Plan:
@@ -182,16 +180,16 @@ class Run:
         """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
         for loaded in plan.tables.values():
             path = store.dataset_table(loaded.fingerprint)
-            if not path.exists():
+            if not is_parquet(path):
+                path.unlink(missing_ok=True)
                 write_table(loaded, path)
-        number = max(map(run_number, store.run_ids()), default=0) + 1
-        run_id = f"{number:04d}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        run_id = store.new_run_id()
         store.write_run(
             {
                 "schema": 1,
                 "id": run_id,
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
-                "command": shlex.join(["ferbench", *sys.argv[1:]]),
+                "command": self.command,
                 "suite": plan.suite.model_dump(mode="json"),
                 "run": plan.run.model_dump(mode="json"),
                 "cells": [cell.id for cell in plan.cells],
@@ -205,11 +203,15 @@ class Run:
         if self.request.fresh:
             for cell in plan.cells:
                 discard(store, cell)
-        todo = [cell for cell in plan.cells if store.cell(cell.id).state != "done"]
         for cell in plan.cells:
-            path = store.cell(cell.id).path / "cell.json"
-            if not path.exists():
-                write_json(path, cell.record)
+            broken = mend(store, cell)
+            if broken:
+                self.console.print(
+                    f"{cell.label}: {', '.join(broken)} was damaged and is removed; what is needed of it is made anew.",
+                    style="yellow",
+                    soft_wrap=True,
+                )
+        todo = [cell for cell in plan.cells if store.cell(cell.id).state != "done"]
         resumed = sum((store.cell(cell.id).resume / "state.pt").exists() for cell in todo)
         text = f"Suite {plan.suite.name}: {len(plan.cells)} cells, {len(plan.cells) - len(todo)} already done"
         self.console.print(text + (f", {resumed} go on where they stopped" if resumed else "") + ".")
@@ -228,8 +230,7 @@ class Run:
         if not plan.run.probe:
             return Estimate({})
         with self.console.status("Timing each method for a moment …"):
-            device = "cpu" if slots[0].name.startswith("cpu") else slots[0].name
-            return estimate(store, todo, launcher, device)
+            return estimate(store, todo, launcher, slots[0])
 
     def _train(self, plan: Plan, store: Store, launcher: Launcher, run_id: str, todo: list[PlannedCell]) -> None:
         slots = make_slots(plan.run, cuda_devices(launcher))
@@ -258,7 +259,7 @@ class Run:
                 executor.run_all(view.show)
         except KeyboardInterrupt:
             executor.stop()
-            raise Interrupted(
+            raise InterruptedRunError(
                 f"Stopped. {sum(state == 'done' for state in executor.board.states.values())} of {len(todo)} cells are "
                 "done; running ones keep what they had reached. The same command goes on from there."
             ) from None
@@ -270,6 +271,20 @@ def _require_device(plan: Plan, launcher: Launcher) -> None:
         require_device(plan.run.device, cuda_devices(launcher))
 
 
+def mend(store: Store, cell: PlannedCell) -> list[str]:
+    """Remove a cell's damaged files, so that the run makes them anew, and write ``cell.json`` if it is not there.
+
+    Returns the names of what was damaged. A cell that another run is training is left alone.
+    """
+    folder = store.cell(cell.id)
+    broken = [] if is_live(folder.path / "lease.json") else folder.damaged()
+    for path in broken:
+        path.unlink(missing_ok=True)
+    if not (folder.path / "cell.json").exists():
+        write_json(folder.path / "cell.json", cell.record)
+    return [path.name for path in broken]
+
+
 def discard(store: Store, cell: PlannedCell) -> None:
     """Forget a cell's results (``--fresh``), unless another run is training it right now."""
     folder = store.cell(cell.id)
@@ -278,11 +293,19 @@ def discard(store: Store, cell: PlannedCell) -> None:
 
 
 def cuda_devices(launcher: Launcher) -> list[str]:
-    """Names of the CUDA devices, asked in a process of its own: this one must not import torch for it."""
+    """Names of the CUDA devices, asked in a process of its own: this one must not import torch for it.
+
+    Raises PluginError when torch cannot tell them.
+    """
     with TemporaryDirectory(prefix="ferbench-devices-") as folder:
         log = Path(folder) / "log.txt"
         launcher.start("devices", "devices", "", {}, log)
+        deadline = time.monotonic() + DEVICE_SECONDS
         while "devices" not in (ended := launcher.ended(0.5)):
-            pass
+            if time.monotonic() > deadline:
+                launcher.signal("devices", signal.SIGKILL)
         lines = log.read_text(encoding="utf-8").strip().splitlines() if log.exists() else []
-    return list(json.loads(lines[-1])) if ended["devices"] == 0 and lines else []
+    if ended["devices"] != 0 or not lines:
+        last = lines[-1] if lines else "no message"
+        raise PluginError(f"PyTorch cannot tell which devices there are ({last}). `ferbench doctor` looks further.")
+    return list(json.loads(lines[-1]))

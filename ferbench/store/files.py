@@ -75,6 +75,16 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file is there and ends as a Parquet file does; one that was cut off does not."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(-4, os.SEEK_END)
+            return handle.read() == b"PAR1"
+    except OSError:
+        return False
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder if it is there."""
     with disk_faults(path):

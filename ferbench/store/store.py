@@ -6,11 +6,12 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferbench.errors import StoreError
-from ferbench.store.files import disk_faults, read_object, write_json, write_text
+from ferbench.store.files import disk_faults, is_parquet, read_object, write_json, write_text
 from ferbench.store.lease import is_live
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ class CellFolder:
 
     @property
     def status(self) -> dict[str, Any]:
-        """``status.json``; a cell that says it runs although no living process holds it counts as planned."""
+        """``status.json``; a cell counts as planned when it says that it runs although no living process holds it, and
+        when its predictions or metrics are gone.
+        """
         status = self._optional("status.json") or {"state": "planned"}
         if status["state"] == "running" and not is_live(self.path / "lease.json"):
             status["state"] = "planned"
-        if status["state"] == "done" and not (self.path / "predictions.parquet").exists():
-            status = {"state": "planned", "cause": "its predictions are missing"}
+        if status["state"] == "done":
+            lost = [name for name in ("predictions.parquet", "metrics.json") if not (self.path / name).exists()]
+            if lost:
+                status = {"state": "planned", "cause": f"its {lost[0]} is missing"}
         return status
 
     @property
@@ -95,6 +100,17 @@ class CellFolder:
         lines = [",".join(columns)]
         lines += [",".join("" if row.get(c) is None else repr(row[c]) for c in columns) for row in rows]
         write_text(self.path / "history.csv", "\n".join(lines) + "\n")
+
+    def damaged(self) -> list[Path]:
+        """Those of its files that are there but cannot be read."""
+        broken = []
+        for name in ("cell.json", "environment.json", "status.json", "metrics.json"):
+            try:
+                self._optional(name)
+            except StoreError:
+                broken.append(self.path / name)
+        predictions = self.path / "predictions.parquet"
+        return [*broken, predictions] if predictions.exists() and not is_parquet(predictions) else broken
 
     def _evaluation(self, name: str) -> Path:
         return self.path if name == "default" else self.path / "evaluations" / name
@@ -177,6 +193,19 @@ class Store:
         if wanted not in known:
             raise StoreError(f"There is no run {wanted!r} in {self.out}. Known: {', '.join(known) or 'none'}.")
         return read_object(self.out / "runs" / f"{wanted}.json")
+
+    def new_run_id(self) -> str:
+        """Reserve the id of a new run: ids count up, so that neither a clock that jumps nor a second run matters."""
+        folder = self.out / "runs"
+        number = max(map(run_number, self.run_ids()), default=0) + 1
+        with disk_faults(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                try:
+                    (folder / f".{number:04d}").touch(exist_ok=False)
+                    return f"{number:04d}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+                except FileExistsError:
+                    number += 1
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Write ``runs/<id>.json``."""
