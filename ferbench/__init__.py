@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ferbench.data.division import carve, given_split, grouped_holdout, k_fold, leave_one_group_out, merged_split
     from ferbench.data.metering import DownloadLimits
     from ferbench.errors import (
-        CellTimeoutError,
         DataError,
         FerbenchError,
+        InterruptedRunError,
         MissingDataError,
         PluginError,
         Problem,
@@ -97,9 +97,9 @@ _HOMES = {
         "merged_split",
     ),
     "ferbench.errors": (
-        "CellTimeoutError",
         "DataError",
         "FerbenchError",
+        "InterruptedRunError",
         "MissingDataError",
         "PluginError",
         "Problem",
@@ -168,6 +168,7 @@ _HOMES = {
         "EMA",
         "EarlyStopping",
         "Input",
+        "InterruptedRunError",
         "Recipe",
         "Stage",
     ),
@@ -228,7 +229,6 @@ __all__ = [
     "Batch",
     "BinaryCrossEntropy",
     "CellEvent",
-    "CellTimeoutError",
     "Choice",
     "Constant",
     "Cosine",
@@ -248,6 +248,7 @@ __all__ = [
     "HeInit",
     "HorizontalFlip",
     "Input",
+    "InterruptedRunError",
     "LabelKind",
     "Metric",
     "MissingDataError",

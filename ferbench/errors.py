@@ -39,8 +39,8 @@ class TrainingError(FerbenchError):
     """A training that failed: loss not finite, out of memory, output of the wrong shape, impossible settings."""
 
 
-class CellTimeoutError(TrainingError):
-    """A cell that ran longer than ``run.timeout_minutes``."""
+class InterruptedRunError(FerbenchError):
+    """A run that its user stopped. Everything finished is kept, and the same command goes on."""
 
 
 @dataclass(frozen=True)

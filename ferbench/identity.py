@@ -33,8 +33,9 @@ def digest(value: Any) -> str:
 class RowKey:
     """Everything that the cells of one row of the leaderboard have in common.
 
-    ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device. ``weights`` maps
-    names of initial weights to their SHA-256. ``limit`` is ``--limit``.
+    ``division`` is a digest of the ids and targets on each side of every fold: a protocol that divides otherwise is
+    another row. ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device.
+    ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``.
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class RowKey:
     sampler: str
     model: str
     variant: str = ""
+    division: str = ""
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
     model_options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -22,9 +22,9 @@ from ferbench.cli import (
     run,
     show,
 )
-from ferbench.errors import FerbenchError
+from ferbench.errors import FerbenchError, InterruptedRunError
 
-DONE, SOME_FAILED, USAGE = 0, 1, 2
+USAGE, STOPPED = 2, 130
 
 app = typer.Typer(
     name="ferbench",
@@ -76,10 +76,10 @@ def main() -> None:
         if debug:
             raise
         typer.secho(str(error), fg="red", err=True)
-        sys.exit(130 if type(error).__name__ == "Interrupted" else USAGE)
+        sys.exit(STOPPED if isinstance(error, InterruptedRunError) else USAGE)
     except KeyboardInterrupt:
         typer.secho("Stopped.", err=True)
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +61,8 @@ def run(
         fresh=fresh,
         plugins=tuple(plugin or ()),
     )
-    task = Run(request, Console(stderr=True))
+    command = shlex.join(["ferbench", *sys.argv[1:]])
+    task = Run(request, Console(stderr=True, markup=False, highlight=False), command)
     if dry_run:
         _print_plan(task.dry_run(), json)
         return

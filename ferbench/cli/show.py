@@ -102,19 +102,21 @@ def _model(installed: Installed, name: str) -> dict[str, Any]:
 def _dataset(installed: Installed, name: str) -> dict[str, Any]:
     from ferbench.data.registry import load
     from ferbench.data.summary import class_counts
-    from ferbench.errors import DataError
+    from ferbench.errors import DataError, MissingDataError
 
     dataset = installed.dataset(name)
     protocols: dict[str, Any] = {rule.name: {"description": rule.description} for rule in dataset.protocols}
-    registered = ""
+    registered, damaged = "", ""
     try:
         loaded = load(dataset)
         registered = loaded.fingerprint
         for rule in dataset.protocols:
             if rule.name in loaded.protocols:
                 protocols[rule.name] |= class_counts(loaded, rule)
-    except DataError:
-        pass  # not registered: the protocols are shown without counts, and `registered` is empty
+    except MissingDataError:
+        pass  # the protocols are shown without counts, and `registered` is empty
+    except DataError as error:
+        damaged = str(error)
     return {
         "name": name,
         "kind": "dataset",
@@ -124,6 +126,7 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
         "modality": dataset.modality,
         "classes": list(dataset.classes),
         "registered": registered,
+        "damaged": damaged,
         "protocols": protocols,
         "synthetic": dataset.synthetic,
         "licence": dataset.licence,

@@ -1,7 +1,9 @@
-"""Sizes and class counts of a protocol's sides."""
+"""What a protocol makes of a data set: sizes, class counts, and a digest of the whole division."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,3 +32,36 @@ def _facts(split: Split) -> dict[str, Any]:
     counts = np.bincount(targets, minlength=len(split.classes)) if targets.ndim == 1 else targets.sum(axis=0)
     values = [int(value) if float(value).is_integer() else round(float(value), 3) for value in counts]
     return facts | {"classes": dict(zip(split.classes, values, strict=True))}
+
+
+@dataclass(frozen=True)
+class FoldFacts:
+    """One fold of a protocol: the number of samples of each side, the classes, and notes for the table."""
+
+    n_train: int
+    n_val: int
+    n_test: int
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Division:
+    """All folds of a protocol; ``digest`` changes when any side gets another sample, target or class."""
+
+    folds: tuple[FoldFacts, ...]
+    digest: str
+
+
+def describe_division(loaded: Loaded, rule: ProtocolRule) -> Division:
+    """Divide a data set as ``rule`` says, and keep what there is to know of it. Raises DataError as dividing does."""
+    content, folds = hashlib.sha256(), []
+    for fold in range(count_folds(loaded, rule)):
+        splits = make_splits(loaded, rule, fold)
+        for split in (splits.train, splits.val, splits.test):
+            targets = np.ascontiguousarray(split.targets)
+            content.update("\n".join([*split.ids.tolist(), *split.classes, str(targets.dtype)]).encode())
+            content.update(targets.tobytes())
+        sizes = (len(splits.train), len(splits.val), len(splits.test))
+        folds.append(FoldFacts(*sizes, splits.test.classes, splits.notes))
+    return Division(tuple(folds), content.hexdigest()[:20])

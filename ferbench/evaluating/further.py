@@ -106,10 +106,11 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
 
 
 def _at_trained_size(setup: Setup) -> Setup:
-    """The same setup with the size of the pictures fixed: another data set's may differ."""
+    """The same setup with size and channels of the pictures fixed: another data set's may differ."""
     settings = setup.recipe.input
-    size = settings.size or raw_shape(setup)[1]
-    recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update={"size": size})})
+    channels, height, _ = raw_shape(setup)
+    fixed = {"size": settings.size or height, "channels": settings.channels or channels}
+    recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update=fixed)})
     return replace(setup, recipe=recipe)
 
 

@@ -75,7 +75,13 @@ def _readable(
         except UnidentifiedImageError:
             why = "no picture, or a damaged one" if path.stat().st_size else "an empty file"
             unreadable.append((path.relative_to(root).as_posix(), why))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
             unreadable.append((path.relative_to(root).as_posix(), str(error)))
 
 

@@ -36,7 +36,8 @@ class FinishedCell:
     def network(self) -> nn.Module:
         """Its chosen network, in evaluation mode, on the CPU."""
         numerics = Numerics(torch.device("cpu"), "fp32")
-        scorer = load_scorer(rebuild(self.folder.record), self.folder, numerics)
+        with torch.random.fork_rng():  # building draws weights, which must not shift the asking cell's own draws
+            scorer = load_scorer(rebuild(self.folder.record), self.folder, numerics)
         if not isinstance(scorer, NetworkScorer):
             raise PluginError(f"Cell {self.id} is an estimator; it has no network.")
         return scorer.net

@@ -25,7 +25,7 @@ from ferbench.store.store import CellFolder
 from ferbench.training.feed import open_feed
 from ferbench.training.inference import score_samples
 from ferbench.training.initialise import initialise
-from ferbench.training.precision import Numerics
+from ferbench.training.precision import Numerics, seed_everything
 from ferbench.training.prepare import Preparer, network_size, training_statistics
 
 
@@ -40,7 +40,7 @@ def make_preparer(setup: Setup) -> Preparer:
     """The preparer of a cell's recipe, with the training split's statistics where it needs them."""
     settings = setup.recipe.input
     statistics = training_statistics(setup.splits.train, settings) if settings.normalise == "mean-std" else None
-    return Preparer(settings, statistics)
+    return Preparer(settings, statistics, setup.model.inputs)
 
 
 @dataclass
@@ -59,18 +59,13 @@ class NetworkScorer:
         recipe = self.setup.recipe
         feed = open_feed(split, recipe.input, self.numerics.device, self.workers)
         try:
-            return score_samples(
-                self.net,
-                feed,
-                self.preparer,
-                recipe,
-                self.numerics,
-                self.setup.dataset.task,
-                self.size,
-                tta or recipe.tta,
+            task = self.setup.dataset.task
+            scores = score_samples(
+                self.net, feed, self.preparer, recipe, self.numerics, task, self.size, tta or recipe.tta
             )
         finally:
             feed.close()
+        return finite(scores, self.setup)
 
 
 @dataclass
@@ -89,7 +84,17 @@ class EstimatorScorer:
         wanted = (len(split), len(self.setup.classes))
         if scores.shape != wanted:
             raise TrainingError(f"{self.setup.model.full_name} returned scores of shape {scores.shape}, not {wanted}.")
-        return scores
+        return finite(scores, self.setup)
+
+
+def finite(scores: np.ndarray, setup: Setup) -> np.ndarray:
+    """Return ``scores``; raise TrainingError when some are not finite, since no metric could be computed from them."""
+    bad = int((~np.isfinite(scores)).any(axis=1).sum())
+    if bad:
+        raise TrainingError(
+            f"{setup.model.full_name} gave scores that are not finite for {bad} of {len(scores)} samples."
+        )
+    return scores
 
 
 def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str, np.ndarray]:
@@ -99,7 +104,7 @@ def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str,
     chunks = [rows[start : start + 1024] for start in range(0, len(rows), 1024)]
     parts = [preparer.test(batch, None).inputs for batch in feed.batches(chunks, View(), (0,))]
     feed.close()
-    return {name: torch.cat([part[name] for part in parts]).contiguous().numpy() for name in setup.dataset.inputs}
+    return {name: torch.cat([part[name] for part in parts]).contiguous().numpy() for name in setup.model.inputs}
 
 
 def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
@@ -107,7 +112,7 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
     shape = raw_shape(setup)
     recipe = setup.recipe
     size = network_size(shape[1], recipe.input, recipe.augmentation, recipe.tta)
-    torch.manual_seed(setup.record["seed"])
+    seed_everything(setup.record["seed"])
     build = resolve(setup.model.build)
     net = build(net_spec(setup, shape, size), **setup.model_options.model_dump())
     if not isinstance(net, nn.Module):

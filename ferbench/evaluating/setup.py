@@ -9,7 +9,7 @@ from typing import Any
 
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits
-from ferbench.errors import DataError, UnknownNameError, did_you_mean
+from ferbench.errors import DataError, PluginError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.model import Model, NetSpec
 from ferbench.nouns.recipe import Recipe
@@ -53,6 +53,7 @@ def rebuild(record: Mapping[str, Any]) -> Setup:
     """
     row = record["row"]
     installed = discover(only=record["plugins"], files=[Path(name) for name in record["plugin_files"]])
+    check_sources(installed, record)
     dataset = installed.dataset(row["dataset"])
     loaded = load(dataset)
     if loaded.fingerprint != row["fingerprint"]:
@@ -77,6 +78,17 @@ def rebuild(record: Mapping[str, Any]) -> Setup:
         model_options=validated(type(model.options), row["model_options"]),
         sampler_options=validated(type(sampler.options), row["sampler_options"]),
     )
+
+
+def check_sources(installed: Installed, record: Mapping[str, Any]) -> None:
+    """Raise PluginError when a plugin's code is no longer the one that the cell's id names."""
+    current = {info.name: info.source_hash for info in installed.plugins}
+    for name, planned in record["sources"].items():
+        if current.get(name) != planned:
+            raise PluginError(
+                f"The code of plugin {name} changed since the cell was planned ({planned[:8]} → "
+                f"{current.get(name, 'gone')[:8]}). Start the run again: it plans new cells for the new code."
+            )
 
 
 def full_name(row: Mapping[str, Any]) -> str:
@@ -108,5 +120,5 @@ def net_spec(setup: Setup, shape: tuple[int, int, int], size: int) -> NetSpec:
         channels=channels,
         size=size,
         task=setup.dataset.task,
-        inputs=dict.fromkeys(setup.dataset.inputs, (channels, size, size)),
+        inputs=dict.fromkeys(setup.model.inputs, (channels, size, size)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -34,7 +35,7 @@ def run_cell(path: Path) -> int:
     """Train and evaluate the cell in ``path``; return an exit code. Everything that happened is in its files."""
     folder = CellFolder(path)
     try:
-        with Lease(path):
+        with Lease(path, lost=_stop_at_once):
             if folder.state == "done":
                 return DONE
             return _run(folder)
@@ -44,6 +45,12 @@ def run_cell(path: Path) -> int:
     except StoreError as error:
         print(f"The store failed: {error}", file=sys.stderr, flush=True)
         return STORE_FAULT
+
+
+def _stop_at_once() -> None:
+    """Another process took the cell over while this one was suspended: writing on would spoil its work."""
+    print("Another process took this cell over; this one ends.", flush=True)
+    os._exit(HELD)
 
 
 def _run(folder: CellFolder) -> int:
@@ -72,7 +79,10 @@ def _work(folder: CellFolder) -> dict[str, Any]:
     _write_sample(folder, setup, sample)
     fitted = fit(setup, folder, numerics, sample)
     faults = _evaluate(folder, setup, fitted)
-    return {**fitted.facts, "notes": [*fitted.notes, *setup.splits.notes], "metric_faults": faults}
+    notes = [*fitted.notes, *setup.splits.notes]
+    if folder.environment.get("went_on_with"):
+        notes.append("went on in another environment after a stop")
+    return {**fitted.facts, "notes": notes, "metric_faults": faults}
 
 
 def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
@@ -80,12 +90,22 @@ def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
     kept = folder.environment
     if kept and (folder.resume / "state.pt").exists():
         if kept["device"] == "cpu" or choose_device("auto").type == kept["device"]:
-            return kept
+            return _with_changes(folder, kept, setup)
         print(f"The training began on {kept['device']}, which is not here; it starts anew.", flush=True)
         remove_tree(folder.resume)
     environment = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
     write_json(folder.path / "environment.json", environment)
     return environment
+
+
+def _with_changes(folder: CellFolder, kept: dict[str, Any], setup: Setup) -> dict[str, Any]:
+    """The kept environment, marked where the training now goes on with another library or machine."""
+    now = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    changed = {key: now[key] for key in ("versions", "device_name", "machine") if now[key] != kept[key]}
+    if changed:
+        kept = {**kept, "went_on_with": [*kept.get("went_on_with", []), changed]}
+        write_json(folder.path / "environment.json", kept)
+    return kept
 
 
 def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:

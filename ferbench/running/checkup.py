@@ -6,14 +6,14 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ferbench.data.registry import data_root, status
 from ferbench.errors import FerbenchError
-from ferbench.plugins import check_in_subprocess, discover
+from ferbench.plugins import Installed, PluginCheck, check_in_subprocess, discover
 from ferbench.running.api import cuda_devices
 from ferbench.running.launch import make_launcher
 from ferbench.store.store import Store
@@ -38,8 +38,10 @@ def examine(out: Path) -> Iterator[Finding]:
     yield from _torch()
     yield _folder("data folder", data_root())
     yield from _out(out)
-    yield from _plugins()
-    yield from _datasets()
+    results = check_in_subprocess(None, PLUGIN_SECONDS)
+    installed = discover(only=[result.name for result in results if result.ok])  # the others stay outside
+    yield from _plugins(results, installed)
+    yield from _datasets(installed)
 
 
 def _python() -> Finding:
@@ -88,9 +90,9 @@ def _out(out: Path) -> Iterator[Finding]:
             yield Finding("results", "fail", str(error), "Use another --out.")
 
 
-def _plugins() -> Iterator[Finding]:
-    infos = {info.name: info for info in discover().plugins}
-    for result in check_in_subprocess(None, PLUGIN_SECONDS):
+def _plugins(results: Sequence[PluginCheck], installed: Installed) -> Iterator[Finding]:
+    infos = {info.name: info for info in installed.plugins}
+    for result in results:
         info = infos.get(result.name)
         package = f"{info.package} {info.version}" if info else ""
         if info and info.state == "disabled":
@@ -98,12 +100,11 @@ def _plugins() -> Iterator[Finding]:
         elif result.ok:
             yield Finding(f"plugin {result.name}", "ok", f"{package}, imported in {result.seconds:.1f} s")
         else:
-            mend = f"Mend or uninstall {package or result.name}; everything else works without it."
+            mend = "Mend or uninstall its package; everything else works without it."
             yield Finding(f"plugin {result.name}", "fail", result.cause, mend)
 
 
-def _datasets() -> Iterator[Finding]:
-    installed = discover()
+def _datasets(installed: Installed) -> Iterator[Finding]:
     for name in installed.names("datasets"):
         dataset = installed.dataset(name)
         if dataset.embedded:

@@ -22,7 +22,7 @@ PACKAGES = ("ferbench", "torch", "numpy", "pandas", "pyarrow", "safetensors", "s
 def describe(run: RunSettings, recipe: Recipe) -> dict[str, Any]:
     """Choose device, threads and precision by the fixed rules, and say what else could matter."""
     device = choose_device(run.device)
-    threads = run.threads or max(1, (os.cpu_count() or 1) // run.jobs)
+    threads = run.threads or max(1, usable_cores() // run.jobs)
     return {
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
@@ -35,6 +35,11 @@ def describe(run: RunSettings, recipe: Recipe) -> dict[str, Any]:
         "versions": {name: version for name in PACKAGES if (version := installed_version(name))},
         "executable": Path(sys.executable).name,
     }
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def adopt(environment: dict[str, Any]) -> Numerics:

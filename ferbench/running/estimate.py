@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ferbench.running.executor import Slot
 from ferbench.running.launch import Launcher
 from ferbench.running.plan import PlannedCell
 from ferbench.store.files import write_json
@@ -46,35 +47,37 @@ class Estimate:
         ]
 
 
-def estimate(store: Store | None, cells: Sequence[PlannedCell], launcher: Launcher, device: str) -> Estimate:
+def estimate(store: Store | None, cells: Sequence[PlannedCell], launcher: Launcher, slot: Slot) -> Estimate:
     """Estimate the rows of ``cells``; each network's row that has no finished cell is timed for a few seconds."""
-    seconds: dict[str, float] = {}
+    seconds = _finished(store, slot.device) if store else {}
     for cell in {cell.record["row_id"]: cell for cell in cells}.values():
-        known = _from_finished(store, cell) if store else None
-        if known is None and cell.network:
-            known = _probe(cell, launcher, device)
-        if known is not None:
-            seconds[cell.record["row_id"]] = known
+        if cell.record["row_id"] not in seconds and cell.network:
+            known = _probe(cell, launcher, slot)
+            if known is not None:
+                seconds[cell.record["row_id"]] = known
     return Estimate(seconds)
 
 
-def _from_finished(store: Store, cell: PlannedCell) -> float | None:
-    for other in store.cells:
-        if other.state == "done" and other.record["row_id"] == cell.record["row_id"]:
-            return float(other.status.get("seconds", 0.0))
-    return None
+def _finished(store: Store, device: str) -> dict[str, float]:
+    """Seconds of finished cells on this kind of device, by row."""
+    found: dict[str, float] = {}
+    for cell in store.cells:
+        if cell.state == "done" and cell.environment.get("device") == device:
+            found[cell.record["row_id"]] = float(cell.status.get("seconds", 0.0))
+    return found
 
 
-def _probe(cell: PlannedCell, launcher: Launcher, device: str) -> float | None:
+def _probe(cell: PlannedCell, launcher: Launcher, slot: Slot) -> float | None:
+    key = f"probe {cell.id}"
     with TemporaryDirectory(prefix="ferbench-probe-") as folder:
         path, log = Path(folder), Path(folder) / "log.txt"
-        write_json(path / "cell.json", cell.record | {"run": cell.record["run"] | {"device": device}})
-        launcher.start(f"probe {cell.id}", "probe", str(path), {}, log)
+        write_json(path / "cell.json", cell.record | {"run": cell.record["run"] | {"device": slot.device}})
+        launcher.start(key, "probe", str(path), slot.environment, log)
         deadline = time.monotonic() + PROBE_SECONDS
-        while f"probe {cell.id}" not in (ended := launcher.ended(0.1)):
+        while key not in (ended := launcher.ended(0.1)):
             if time.monotonic() > deadline:
-                launcher.signal(f"probe {cell.id}", signal.SIGKILL)
-        if ended[f"probe {cell.id}"] != 0:
+                launcher.signal(key, signal.SIGKILL)
+        if ended[key] != 0:
             return None
         timed = json.loads(log.read_text(encoding="utf-8").strip().splitlines()[-1])
     return _seconds(cell, timed["step"], timed["test"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections import deque
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ferbench.nouns.suite import RunSettings
-from ferbench.running.cell_codes import CRASHED, DONE, FAILED, HELD, STORE_FAULT
+from ferbench.running.cell_codes import CRASHED, FAILED, HELD, STORE_FAULT
 from ferbench.running.launch import Launcher
 from ferbench.running.plan import PlannedCell
 from ferbench.store.files import write_json
@@ -30,6 +31,11 @@ class Slot:
     started: float = 0.0
     terminated: float | None = None
 
+    @property
+    def device(self) -> str:
+        """The device as the slot's process names it."""
+        return "cpu" if self.name.startswith("cpu") else "cuda"
+
 
 @dataclass
 class Board:
@@ -41,13 +47,21 @@ class Board:
 
 
 def make_slots(run: RunSettings, cuda: Sequence[str]) -> list[Slot]:
-    """One slot a job; GPUs are dealt out in turn, CPU threads are divided."""
-    wants_cpu = run.device == "cpu" or (run.device == "auto" and not cuda)
-    if wants_cpu:
+    """One slot a job; GPUs are dealt out in turn, CPU threads are divided.
+
+    A cell sees the GPU of its slot alone, as its first; ``cuda`` are the names of those that this process may use.
+    """
+    if run.device == "cpu" or (run.device == "auto" and not cuda):
         return [Slot(f"cpu {index}", {"CUDA_VISIBLE_DEVICES": ""}) for index in range(run.jobs)]
-    if run.device.startswith("cuda:"):
-        return [Slot(run.device, {}) for _ in range(run.jobs)]
-    return [Slot(f"cuda:{i % len(cuda)}", {}) for i in range(run.jobs)]
+    wanted = run.device.partition(":")[2]
+    indices = [int(wanted)] * run.jobs if wanted else [job % len(cuda) for job in range(run.jobs)]
+    return [Slot(f"cuda:{index}", {"CUDA_VISIBLE_DEVICES": visible_name(index)}) for index in indices]
+
+
+def visible_name(index: int) -> str:
+    """How the GPU that this process counts as ``index`` is named in ``CUDA_VISIBLE_DEVICES``."""
+    given = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return given[index] if index < len(given) else str(index)
 
 
 class Executor:
@@ -119,7 +133,7 @@ class Executor:
         if folder.state == "done":  # another run finished it meanwhile
             self._settle(cell, "done")
             return
-        record = cell.record | {"run": cell.record["run"] | {"device": slot_device(slot, self.run)}}
+        record = cell.record | {"run": cell.record["run"] | {"device": slot.device}}
         write_json(folder.path / "cell.json", record)
         slot.cell, slot.started, slot.terminated = cell, time.monotonic(), None
         self.board.states[cell.id] = "running"
@@ -136,10 +150,10 @@ class Executor:
         if slot is None:
             return
         cell, folder = self.cells[key], self.store.cell(key)
-        if slot.terminated is not None and code != DONE:
-            self._settle(cell, "failed", f"ran longer than run.timeout_minutes = {self.run.timeout_minutes}")
-        elif code == DONE and folder.state == "done":
+        if folder.state == "done":  # whatever ended its process afterwards
             self._settle(cell, "done")
+        elif slot.terminated is not None:
+            self._settle(cell, "failed", f"ran longer than run.timeout_minutes = {self.run.timeout_minutes}")
         elif code == HELD:
             self.not_before[key] = time.monotonic() + HELD_SECONDS
             self.board.states[key] = "planned"
@@ -187,13 +201,6 @@ class Executor:
                 self.launcher.signal(slot.cell.id, signal.SIGTERM)
             elif slot.terminated is not None and now - slot.terminated > GRACE_SECONDS:
                 self.launcher.signal(slot.cell.id, signal.SIGKILL)
-
-
-def slot_device(slot: Slot, run: RunSettings) -> str:
-    """The device that a cell in ``slot`` uses."""
-    if slot.name.startswith("cpu"):
-        return "cpu"
-    return slot.name if slot.name.startswith("cuda") else run.device
 
 
 def last_line(folder: CellFolder) -> str:

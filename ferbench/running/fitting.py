@@ -15,6 +15,7 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.splits import with_sample
+from ferbench.errors import PluginError
 from ferbench.evaluating.required import required_cells
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
@@ -54,8 +55,31 @@ def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
     """Ask the cell's sampler, which sees the training split alone."""
     rng = np.random.default_rng((setup.record["seed"], 5))
     context = SampleContext(rng, setup.classes, setup.sampler_options, required)
-    sample: Sample = resolve(setup.sampler.sample)(setup.splits.train, context)
+    sample = resolve(setup.sampler.sample)(setup.splits.train, context)
+    if not isinstance(sample, Sample):
+        raise PluginError(f"Sampler {setup.sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
+    check_sample(setup.sampler.name, sample, len(setup.splits.train))
     return sample
+
+
+def check_sample(name: str, sample: Sample, count: int) -> None:
+    """Raise PluginError unless a sampler's decision fits ``count`` training samples."""
+    total = count + (0 if sample.extra_targets is None else len(sample.extra_targets))
+    faults = []
+    if sample.weights is not None:
+        weights = np.asarray(sample.weights)
+        if weights.shape not in ((count,), (total,)):
+            faults.append(f"weights of shape {weights.shape} for {count} samples")
+        elif not np.isfinite(weights).all() or (weights < 0).any():
+            faults.append("weights that are negative or not finite")
+    if sample.indices is not None:
+        indices = np.asarray(sample.indices)
+        if indices.ndim != 1 or len(indices) == 0 or indices.dtype.kind not in "iu":
+            faults.append("indices that are not a list of whole numbers")
+        elif indices.min() < 0 or indices.max() >= total:
+            faults.append(f"indices from {indices.min()} to {indices.max()} for {total} samples")
+    if faults:
+        raise PluginError(f"Sampler {name} returned {', and '.join(faults)}.")
 
 
 def fit(setup: Setup, folder: CellFolder, numerics: Numerics, sample: Sample) -> Fitted:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ferbench.store.files import remove_tree, write_json, write_with
+from ferbench.errors import TrainingError
+from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
 
 PROGRESS_SECONDS = 1.0
+DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError)
+"""What torch raises for a file that is cut or altered; a fault of the disk is none of these."""
 
 
 class Keeper:
@@ -28,10 +35,10 @@ class Keeper:
         if not path.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            print(f"The kept state is damaged ({error}); training starts anew.", flush=True)
-            remove_tree(self.folder.resume)
+            state = load_state(path)
+        except DAMAGE as error:
+            path.replace(path.with_name("state.damaged"))
+            print(f"The kept state is damaged ({error}); it is set aside, and training starts anew.", flush=True)
             return None
         print(f"Going on after epoch {state['progress']['epoch'] - 1}.", flush=True)
         return state
@@ -46,8 +53,23 @@ class Keeper:
         print(f"epoch {row['epoch']}: {shown}", flush=True)
         if time.monotonic() - self.kept_at < self.seconds:
             return
-        write_with(self.folder.resume / "state.pt", lambda path: torch.save(state(), path))
+        path = self.folder.resume / "state.pt"
+        first = not path.exists()
+        write_with(path, lambda temporary: torch.save(state(), temporary))
         self.kept_at = time.monotonic()
+        if first:
+            self._check_readable(path)
+
+    def _check_readable(self, path: Path) -> None:
+        """Refuse a state that could not be read again, before hours depend on it."""
+        try:
+            load_state(path)
+        except pickle.UnpicklingError as error:
+            path.unlink()
+            raise TrainingError(
+                f"The objective's state_dict holds more than tensors and plain data, so the cell could not go on after "
+                f"a kill: {str(error).partition(chr(10))[0]}"
+            ) from None
 
     def step_ended(self, epoch: int, step: int, steps: int) -> None:
         """Tell the parent's live view, at most once a second."""
@@ -58,4 +80,15 @@ class Keeper:
         done = (epoch + step / steps) / self.epochs
         self.begun = done if self.begun is None else self.begun
         progress = {"epoch": epoch, "epochs": self.epochs, "done": done, "begun": self.begun}
-        write_json(self.folder.resume / "progress.json", progress)
+        with suppress(OSError):  # only the live view reads it
+            self.folder.resume.mkdir(parents=True, exist_ok=True)
+            temporary = self.folder.resume / ".progress.json"
+            temporary.write_text(json.dumps(progress), encoding="utf-8")
+            temporary.replace(self.folder.resume / "progress.json")
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a kept state: tensors and plain data, never code. Raises one of ``DAMAGE`` for a file that is damaged."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state["progress"]["epoch"]
+    return state

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ferbench.errors import PluginError
 from ferbench.running.forkserver import kill_group
 
 LOGGED = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
@@ -62,7 +63,7 @@ class ForkServer:
         )
         theirs.close()
         os.close(lifeline)
-        self.connection, self.buffer = ours, b""
+        self.connection, self.buffer, self.heard = ours, b"", False
 
     def start(self, key: str, task: str, argument: str, environment: Mapping[str, str], log: Path) -> None:
         """See :class:`Launcher`."""
@@ -93,6 +94,7 @@ class ForkServer:
             self.buffer += received
             *lines, self.buffer = self.buffer.split(b"\n")
             for line in lines:
+                self.heard = True
                 message = json.loads(line)
                 if "pid" in message:
                     self.pids[message["key"]] = message["pid"]
@@ -117,7 +119,15 @@ class ForkServer:
         self.process.wait()
 
     def _replace(self) -> None:
-        """The server died: its children count as killed, and a new one takes its place."""
+        """The server died: its children count as killed, and a new one takes its place.
+
+        Raises PluginError when it never answered: it cannot start, so another would not either.
+        """
+        if not self.heard:
+            raise PluginError(
+                "The process that starts cells ended before it could start one; its message stands above. "
+                "`python -c 'import torch'` shows whether PyTorch works here."
+            )
         self.lost |= dict.fromkeys(self.running, int(LOST))
         self.running.clear()
         self.close()

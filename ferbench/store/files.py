@@ -14,6 +14,9 @@ from typing import Any
 
 from ferbench.errors import StoreError
 
+FULL_BYTES = 2**20
+"""A disk with less than this is taken for full when a file could not be written."""
+
 
 @contextmanager
 def disk_faults(path: Path) -> Iterator[None]:
@@ -40,7 +43,7 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
         os.close(handle)
         temporary = Path(name)
         try:
-            write(temporary)
+            _guarded(write, temporary)
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
             temporary.chmod(0o644)
@@ -49,9 +52,22 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def _guarded(write: Callable[[Path], object], path: Path) -> None:
+    """Call ``write``, and see through libraries that hide a full disk behind errors of their own."""
+    try:
+        write(path)
+    except OSError:
+        raise
+    except Exception as error:
+        if "No space left" in str(error) or shutil.disk_usage(path.parent).free < FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write a text file atomically. What is no Unicode (bytes of a file's name) is written as an escape."""
+    content = text.encode("utf-8", errors="backslashreplace")
+    write_with(path, lambda temporary: temporary.write_bytes(content))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +27,16 @@ SILENT_SECONDS = 60.0
 
 class LeaseHeldError(StoreError):
     """Another process, alive, is training this cell."""
+
+
+def this_host() -> str:
+    """A name of the place where process ids mean what they mean here: host, boot and namespace of processes."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text()[:8])
+    with suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]"))
+    return "/".join(parts)
 
 
 def process_start(pid: int) -> str:
@@ -64,7 +74,7 @@ def is_live(path: Path, watch_seconds: float = 0.0) -> bool:
     holder = read_holder(path)
     if holder is None:
         return False
-    if holder.get("host") == socket.gethostname():
+    if holder.get("host") == this_host():
         return _alive(int(str(holder.get("pid", 0))), str(holder.get("start", "")))
     deadline = time.monotonic() + watch_seconds
     while watch_seconds and time.monotonic() < deadline:
@@ -85,10 +95,14 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 
 class Lease:
-    """Holds ``folder/lease.json`` while inside ``with``. Raises LeaseHeldError when somebody else does."""
+    """Holds ``folder/lease.json`` while inside ``with``. Raises LeaseHeldError when somebody else does.
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "lease.json"
+    ``lost`` is called (from a thread) when another process took the lease over, as it may from one that was suspended
+    for long: this one must not write any more.
+    """
+
+    def __init__(self, folder: Path, lost: Callable[[], None] | None = None) -> None:
+        self.path, self._lost = folder / "lease.json", lost
         self._beat = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -111,16 +125,24 @@ class Lease:
         self._stop.set()
         if self._thread:
             self._thread.join()
-        self.path.unlink(missing_ok=True)
+        if self._is_ours():
+            self.path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         self._beat += 1
         pid = os.getpid()
-        holder = {"host": socket.gethostname(), "pid": pid, "start": process_start(pid), "beat": self._beat}
+        holder = {"host": this_host(), "pid": pid, "start": process_start(pid), "beat": self._beat}
         write_text(self.path, json.dumps(holder))
+
+    def _is_ours(self) -> bool:
+        holder = read_holder(self.path)
+        return holder is None or (holder.get("host"), holder.get("pid")) == (this_host(), os.getpid())
 
     def _keep(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
+            if self._lost and not self._is_ours():
+                self._lost()
+                return
             try:
                 self._write()
             except (OSError, StoreError):

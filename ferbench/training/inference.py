@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ferbench.errors import TrainingError
 from ferbench.nouns.augmentation import SingleView, TestViews
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.recipe import Recipe
@@ -66,7 +67,7 @@ def monitored(task: Task, monitor: str, targets: np.ndarray, scores: np.ndarray)
     if monitor == "loss" or (monitor == "auto" and task in ("multi-label", "regression")):
         return -loss, loss
     if task in ("multi-label", "regression"):
-        return -loss, loss
+        raise TrainingError(f'recipe.monitor = "accuracy" has no meaning for the task {task}; use "loss".')
     truth = targets if targets.ndim == 1 else targets.argmax(axis=1)
     return float(np.mean(scores.argmax(axis=1) == truth)), loss
 

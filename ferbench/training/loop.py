@@ -7,7 +7,6 @@ a kill repeats exactly what an uninterrupted one does.
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ferbench.errors import TrainingError
 from ferbench.nouns.model import Objective, StepContext
 from ferbench.nouns.recipe import Stage
 from ferbench.nouns.split import Batch, View
@@ -25,7 +23,9 @@ from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
 from ferbench.training.losses import Supervised, make_loss
 from ferbench.training.optim import LearningRate, make_optimizer
+from ferbench.training.precision import seed_everything
 from ferbench.training.step import Stepper, training_step
+from ferbench.training.tally import Tally
 
 State = dict[str, Any]
 
@@ -104,47 +104,29 @@ class StageRun:
 
     def _epoch(self) -> dict[str, Any]:
         job, progress, device = self.job, self.progress, self.job.numerics.device
-        epoch = progress.epoch
-        torch.manual_seed(mixed_seed(job.seed, epoch))
+        epoch, ema = progress.epoch, self.job.recipe.ema
+        seed_everything(mixed_seed(job.seed, epoch))
         batches = self._batches(epoch)
-        augmenting, context_rng = (
-            np.random.default_rng((job.seed, 3, epoch)),
-            np.random.default_rng((job.seed, 4, epoch)),
-        )
-        losses = torch.zeros(len(batches), device=device)
-        right = torch.zeros((), device=device)
+        augmenting = np.random.default_rng((job.seed, 3, epoch))
+        drawing = np.random.default_rng((job.seed, 4, epoch))
+        tally = Tally(len(batches), device)
         train_mode(self.net)
-        started = time.perf_counter()
         view = View(frames=job.recipe.input.train_frames, training=True)
         feed = self.part.feed.batches(batches, view, (job.seed, 2, epoch))
         for step, (indices, raw) in enumerate(zip(batches, feed, strict=True)):
             lr = self.rate.before_step(progress.stage_epoch * self.steps + step, progress.stage_epoch)
             batch = job.preparer.train(self._weighted(raw, indices), _known(self.stage.augmentation), augmenting)
-            context = StepContext(epoch, progress.step, progress.stage, job.classes, device, context_rng, job.required)
-            loss, scores, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
-            losses[step] = loss
-            right += hits(scores, batch.target, job.task)
+            context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
+            result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
+            tally.add(step, result, batch.target)
             progress.micro_batches = max(progress.micro_batches, chunks)
             progress.step += 1
-            ema = job.recipe.ema
             if self.average and ema and progress.step % ema.every == 0:
                 self.average.update_parameters(self.net)
             job.watch.step_ended(epoch, step + 1, len(batches))
-        values = losses.cpu().double().numpy()
-        seconds = time.perf_counter() - started
-        progress.seconds += seconds
-        check_finite(values, epoch)
-        samples = sum(len(indices) for indices in batches)
-        return {
-            "epoch": epoch,
-            "stage": progress.stage,
-            "lr": lr,
-            "samples": samples,
-            "train_loss": float(values.mean()),
-            "train_score": float(right) / samples if job.task in ("single-label", "soft-labels") else None,
-            "seconds": seconds,
-            "images_per_second": samples / seconds,
-        }
+        row = {"epoch": epoch, "stage": progress.stage, "lr": lr, **tally.row(epoch, job.task)}
+        progress.seconds += row["seconds"]
+        return row
 
     def _judge(self, row: dict[str, Any]) -> None:
         """Add the val score to an epoch's row; keep the weights if they are the best so far."""
@@ -220,21 +202,3 @@ def _known(value: Any) -> Any:
 def mixed_seed(seed: int, epoch: int) -> int:
     """A seed for torch from the cell's seed and an epoch, without the overlaps that a sum would have."""
     return int(np.random.SeedSequence((seed, 0, epoch)).generate_state(1, np.uint64)[0] >> 1)
-
-
-def hits(scores: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
-    """Number of samples whose highest score is at the (most probable) class."""
-    if task not in ("single-label", "soft-labels"):
-        return torch.zeros((), device=scores.device)
-    truth = target if target.ndim == 1 else target.argmax(dim=1)
-    return (scores.argmax(dim=1) == truth).sum()
-
-
-def check_finite(losses: np.ndarray, epoch: int) -> None:
-    """Raise TrainingError that names the first step of the epoch whose loss is not finite."""
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if len(bad):
-        raise TrainingError(
-            f"The loss was {losses[bad[0]]} in epoch {epoch}, step {bad[0]} (both from 0). "
-            'A lower learning rate, or recipe.precision="fp32", usually mends this.'
-        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from ferbench.errors import Problem, SettingsError
@@ -51,6 +53,13 @@ def numerics_for(device: torch.device, wanted: Literal["auto", "fp32", "bf16"]) 
     else:
         native = bool(BF16_FLAGS & _cpu_flags())
     return Numerics(device, "bf16" if native else "fp32")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every generator that a network or an objective may draw from: torch's, numpy's and Python's own."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def _cpu_flags() -> set[str]:

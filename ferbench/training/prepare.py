@@ -34,14 +34,17 @@ FIXED: dict[str, Statistics] = {"unit": ((0.0,), (1.0,)), "signed": ((0.5,), (0.
 class Preparer:
     """Prepares batches as ``settings`` say.
 
-    ``statistics``: those of the training split (:func:`training_statistics`), needed for ``mean-std`` alone. Grey
-    pictures under ``imagenet`` get the mean of its three channels' values.
+    ``statistics``: those of the training split (:func:`training_statistics`), needed for ``mean-std`` alone.
+    ``inputs``: those that the model takes, by name (None: all). Grey pictures under ``imagenet`` get the mean of its
+    three channels' values.
     """
 
-    def __init__(self, settings: Input, statistics: Statistics | None = None) -> None:
+    def __init__(
+        self, settings: Input, statistics: Statistics | None = None, inputs: tuple[str, ...] | None = None
+    ) -> None:
         if settings.normalise == "mean-std" and statistics is None:
             raise TrainingError("recipe.input.normalise = 'mean-std' needs the statistics of the training split.")
-        self.settings = settings
+        self.settings, self.inputs = settings, inputs
         self.statistics: Statistics = FIXED.get(settings.normalise) or statistics or FIXED["unit"]
 
     def train(self, batch: Batch, augmentation: tuple[Augmentation, ...], rng: np.random.Generator) -> Batch:
@@ -76,7 +79,10 @@ class Preparer:
         def one(x: torch.Tensor) -> torch.Tensor:
             return prepared(to_grey(x) if self.settings.channels == 1 else x)
 
-        inputs = {name: one(value) if is_picture(value) else value for name, value in batch.inputs.items()}
+        wanted = self.inputs or tuple(batch.inputs)
+        inputs = {
+            name: one(batch.inputs[name]) if is_picture(batch.inputs[name]) else batch.inputs[name] for name in wanted
+        }
         return replace(batch, inputs=inputs)
 
     def _normalised(self, x: torch.Tensor) -> torch.Tensor:

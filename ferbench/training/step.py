@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ferbench.errors import TrainingError
-from ferbench.nouns.model import Objective, StepContext
+from ferbench.nouns.model import Objective, StepContext, StepResult
 from ferbench.nouns.split import Batch
 from ferbench.training.precision import Numerics
 
@@ -26,19 +26,17 @@ class Stepper:
     allow_microbatch: bool
 
 
-def training_step(
-    stepper: Stepper, batch: Batch, context: StepContext, chunks: int
-) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """Update the weights once; return the loss (scalar), the scores [n, k], both detached, and the chunks used.
+def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[StepResult, int]:
+    """Update the weights once; return the objective's result (detached) and the chunks used.
 
     With more than one chunk, gradients of parts of the batch are accumulated. Raises TrainingError when memory runs
     out and micro-batches are not allowed, with the batch size that would fit.
     """
     while True:
         try:
-            loss, scores = _accumulate(stepper, batch, context, chunks)
+            result = _accumulate(stepper, batch, context, chunks)
             stepper.optimizer.step()
-            return loss, scores, chunks
+            return result, chunks
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -62,21 +60,22 @@ def release_memory(stepper: Stepper) -> None:
         torch.cuda.empty_cache()
 
 
-def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:
     stepper.optimizer.zero_grad(set_to_none=True)
-    total, parts = None, []
+    total, scores = None, []
+    logs: dict[str, float] = {}
     for share, piece in _pieces(batch, chunks):
         with stepper.numerics.autocast():
             result = stepper.objective(stepper.net, piece, context)
         loss = result.loss * share
         loss.backward()  # type: ignore[no-untyped-call]
         total = loss.detach() if total is None else total + loss.detach()
-        parts.append(result.scores.detach())
+        scores.append(result.scores.detach())
+        for name, value in result.logs.items():
+            logs[name] = logs.get(name, 0.0) + share * value
     if total is None:
-        raise TrainingError(
-            "A batch without samples was drawn; the sampler's batch rule must not return empty batches."
-        )
-    return total, parts[0] if len(parts) == 1 else torch.cat(parts)
+        raise TrainingError("A batch without samples was drawn; the sampler's batch rule must not return empty ones.")
+    return StepResult(total, scores[0] if len(scores) == 1 else torch.cat(scores), logs)
 
 
 def _pieces(batch: Batch, chunks: int) -> Iterator[tuple[float, Batch]]:

@@ -62,6 +62,11 @@ class Victim:
         cell = self.cell()
         return len(cell.history()) if cell else 0
 
+    def can_go_on(self) -> bool:
+        """Whether the slow cell is being trained and has kept a state."""
+        cell = self.cell()
+        return cell is not None and self.holder() is not None and (cell.resume / "state.pt").exists()
+
     def holder(self) -> int | None:
         """The process that trains the slow cell."""
         cell = self.cell()
@@ -112,7 +117,7 @@ def test_a_cell_that_is_killed_goes_on_where_it_stopped(tmp_path: Path, uninterr
     victim = Victim(tmp_path)
     parent = victim.start()
     for moment in moments():
-        wait_for(lambda m=moment: victim.epochs() >= m and victim.holder() is not None, f"epoch {moment}")  # type: ignore[misc]
+        wait_for(lambda m=moment: victim.epochs() >= m and victim.can_go_on(), f"epoch {moment}")  # type: ignore[misc]
         holder = victim.holder()
         assert holder is not None
         os.kill(holder, signal.SIGKILL)
@@ -130,7 +135,7 @@ def test_a_parent_that_is_killed_leaves_nobody_and_loses_nothing(
     victim = Victim(tmp_path)
     for moment in moments():
         parent = victim.start()
-        wait_for(lambda m=moment: victim.epochs() >= m and victim.holder() is not None, f"epoch {moment}")  # type: ignore[misc]
+        wait_for(lambda m=moment: victim.epochs() >= m and victim.can_go_on(), f"epoch {moment}")  # type: ignore[misc]
         holder = victim.holder()
         if both and holder:
             os.kill(holder, signal.SIGKILL)

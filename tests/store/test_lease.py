@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from ferbench.store import lease
-from ferbench.store.lease import Lease, LeaseHeldError, is_live, process_start, read_holder
+from ferbench.store.lease import Lease, LeaseHeldError, is_live, process_start, read_holder, this_host
 
 
 def holder(path: Path, **changes: object) -> None:
-    facts = {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid()), "beat": 1}
+    facts = {"host": this_host(), "pid": os.getpid(), "start": process_start(os.getpid()), "beat": 1}
     path.write_text(json.dumps(facts | changes))
 
 
@@ -70,3 +70,14 @@ def test_the_heartbeat_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         beat = (read_holder(tmp_path / "lease.json") or {})["beat"]
     assert isinstance(beat, int)
     assert beat > 1
+
+
+def test_a_holder_that_lost_its_lease_is_told_and_leaves_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.01)
+    lost = threading.Event()
+    with Lease(tmp_path, lost.set):
+        holder(tmp_path / "lease.json", pid=1, beat=7)
+        assert lost.wait(20)
+    assert (read_holder(tmp_path / "lease.json") or {})["pid"] == 1

@@ -26,9 +26,10 @@ from ferbench.training.batches import epoch_batches
 from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import mean_loss, monitored
 from ferbench.training.initialise import initialise
-from ferbench.training.loop import check_finite, mixed_seed
+from ferbench.training.loop import mixed_seed
 from ferbench.training.losses import check_scores, make_loss
 from ferbench.training.precision import choose_device, numerics_for
+from ferbench.training.tally import check_finite
 
 CPU = torch.device("cpu")
 TARGETS = np.array([0, 0, 0, 1, 2, 2])

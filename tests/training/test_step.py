@@ -49,13 +49,14 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(chunks: int, weighte
     results = [
         training_step(make_stepper(net), batch, CONTEXT, pieces) for net, pieces in zip(nets, (1, chunks), strict=True)
     ]
-    assert results[1][2] == chunks
-    for whole, parts in zip(*(result[:2] for result in results), strict=True):
-        torch.testing.assert_close(parts, whole)
-    for whole, parts in zip(*(net.parameters() for net in nets), strict=True):
-        assert whole.grad is not None
-        assert whole.grad.abs().max() > 0
-        torch.testing.assert_close(parts.grad, whole.grad, rtol=1e-4, atol=1e-7)
+    (whole_result, _), (parts_result, used) = results
+    assert used == chunks
+    torch.testing.assert_close(parts_result.loss, whole_result.loss)
+    torch.testing.assert_close(parts_result.scores, whole_result.scores)
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        assert a.grad is not None
+        assert a.grad.abs().max() > 0
+        torch.testing.assert_close(b.grad, a.grad, rtol=1e-4, atol=1e-7)
 
 
 class Hungry:
@@ -72,8 +73,8 @@ class Hungry:
 
 
 def test_a_batch_too_large_is_halved_until_it_fits_where_that_is_allowed() -> None:
-    _, scores, chunks = training_step(make_stepper(TinyNet(), Hungry(5), allow=True), prepared(), CONTEXT, 1)
-    assert (chunks, scores.shape) == (4, (20, 3))
+    result, chunks = training_step(make_stepper(TinyNet(), Hungry(5), allow=True), prepared(), CONTEXT, 1)
+    assert (chunks, result.scores.shape) == (4, (20, 3))
 
 
 def test_a_batch_too_large_is_refused_with_the_size_that_fits() -> None:

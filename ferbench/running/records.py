@@ -1,0 +1,152 @@
+"""What goes into ``cell.json``: the row key, what the cell loads, and facts for the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ferbench.data.registry import Loaded
+from ferbench.data.summary import Division
+from ferbench.identity import ENGINE_VERSION, RowKey
+from ferbench.nouns.dataset import ProtocolRule
+from ferbench.nouns.emotions import LABEL_KIND_OF_TASK
+from ferbench.nouns.model import Model
+from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.sampler import Sampler
+from ferbench.nouns.suite import RunSettings
+from ferbench.plugins import Installed, PluginInfo
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows are compared: a data set under a protocol, and how that divides it."""
+
+    loaded: Loaded
+    rule: ProtocolRule
+    division: Division
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed."""
+
+    model: Model
+    recipe: Recipe
+    options: Mapping[str, Any]
+    modified: tuple[str, ...]
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The recipe as part of the row key: an estimator's is its ``input`` alone."""
+        if self.model.build is None:
+            return {"input": self.recipe.input.model_dump(mode="json")}
+        return self.recipe.model_dump(mode="json")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampler with its options after overrides."""
+
+    sampler: Sampler
+    options: Mapping[str, Any]
+
+
+def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int | None) -> RowKey:
+    """The key of the row to which a cell belongs."""
+    return RowKey(
+        dataset=place.loaded.dataset.name,
+        fingerprint=place.loaded.fingerprint,
+        protocol=place.rule.name,
+        division=place.division.digest,
+        sampler=sampling.sampler.name,
+        sampler_options=sampling.options,
+        model=configured.model.name,
+        variant=configured.model.variant,
+        model_options=configured.options,
+        recipe=configured.key,
+        limit=limit,
+    )
+
+
+def label(place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int) -> str:
+    """A cell's name for people."""
+    text = f"{configured.model.full_name} · {place.loaded.dataset.name}@{place.rule.name} · seed {seed}"
+    text += f" · fold {fold}" if len(place.division.folds) > 1 else ""
+    return text + (f" · {sampling.sampler.name}" if sampling.sampler.name != "plain" else "")
+
+
+def cell_record(
+    row: RowKey, identity: Mapping[str, Any], loads: Mapping[str, Any], facts: Mapping[str, Any], run: RunSettings
+) -> dict[str, Any]:
+    """``cell.json``: ``identity`` holds id, label, seed, fold, folds, requires and sources."""
+    return {
+        "schema": SCHEMA,
+        "row_id": row.id,
+        "row": row.as_dict(),
+        "engine": ENGINE_VERSION,
+        **identity,
+        **loads,
+        "facts": dict(facts),
+        "run": run.model_dump(mode="json"),
+    }
+
+
+def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Sequence[Path]) -> dict[str, Any]:
+    """The plugins that a cell loads, by name (metrics included), and those among them that are single files."""
+    needed = [*infos, *(installed.plugin_of("metrics", name) for name in installed.names("metrics"))]
+    locations = {info.location for info in needed}
+    given = [str(path.expanduser().resolve()) for path in files]
+    return {
+        "plugins": sorted({info.name for info in needed}),
+        "plugin_files": [name for name in given if name in locations],
+    }
+
+
+def facts(place: Place, configured: Configured, fold: int, limit: int | None) -> dict[str, Any]:
+    """What the table shows beside the results, none of it part of the id."""
+    model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
+    trained = model.build is not None
+    return {
+        "task": dataset.task,
+        "classes": list(sizes.classes),
+        "ranking": place.rule.ranking or place.rule.name,
+        "unit": place.rule.unit,
+        "n_train": sizes.n_train if limit is None else min(limit, sizes.n_train),
+        "n_val": sizes.n_val,
+        "n_test": sizes.n_test,
+        "notes": list(sizes.notes),
+        "partial": place.loaded.partial,
+        "synthetic": dataset.synthetic,
+        "deterministic": model.deterministic,
+        "floor": model.floor,
+        "estimator": not trained,
+        "modified": list(configured.modified),
+        "extra_data": model.extra_data,
+        "epochs": configured.recipe.total_epochs if trained else None,
+        "recipe_epochs": model.recipe.total_epochs if trained else None,
+        "reported": [asdict(item) | {"paper": None} for item in model.reported],
+    }
+
+
+def misfit(place: Place, sampler: Sampler, model: Model) -> str:
+    """Why a combination cannot be trained; empty if it can."""
+    loaded, dataset = place.loaded, place.loaded.dataset
+    kind = place.rule.train_labels or LABEL_KIND_OF_TASK[dataset.task]
+    if dataset.task not in model.tasks:
+        return f"the data set's task is {dataset.task}, the model takes {', '.join(model.tasks)}"
+    if kind not in model.label_kinds:
+        return f"training labels are {kind}, the model takes {', '.join(model.label_kinds)}"
+    if dataset.modality != model.modality:
+        return f"the data are {dataset.modality}, the model takes {model.modality}"
+    missing = set(model.inputs) - set(dataset.inputs)
+    if missing:
+        return f"the data have no input {', '.join(sorted(missing))}"
+    if loaded.inputs is None and not sampler.streams:
+        return f"sampler {sampler.name} needs the data in memory, and these stream from disk"
+    if loaded.inputs is None and model.build is None:
+        return "estimators need the data in memory, and these stream from disk"
+    return ""

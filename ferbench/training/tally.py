@@ -1,0 +1,57 @@
+"""What an epoch adds up to: kept on the device, so that no step waits for it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from ferbench.errors import TrainingError
+from ferbench.nouns.model import StepResult
+
+
+class Tally:
+    """Loss of each step, samples that were right, and means of what the objective logs."""
+
+    def __init__(self, steps: int, device: torch.device) -> None:
+        self.losses = torch.zeros(steps, device=device)
+        self.right = torch.zeros((), device=device)
+        self.samples = 0
+        self.logs: dict[str, float] = {}
+        self.started = time.perf_counter()
+
+    def add(self, step: int, result: StepResult, target: torch.Tensor) -> None:
+        """Add a step; ``target`` is that of its batch."""
+        self.losses[step] = result.loss
+        self.samples += len(target)
+        truth = target if target.ndim == 1 else target.argmax(dim=1)
+        self.right += (result.scores.argmax(dim=1) == truth).sum()
+        for name, value in result.logs.items():
+            self.logs[name] = self.logs.get(name, 0.0) + value / len(self.losses)
+
+    def row(self, epoch: int, task: str) -> dict[str, Any]:
+        """The epoch's columns of the history. Raises TrainingError when a loss was not finite."""
+        losses = self.losses.cpu().double().numpy()
+        seconds = time.perf_counter() - self.started
+        check_finite(losses, epoch)
+        scored = task in ("single-label", "soft-labels")
+        return {
+            "samples": self.samples,
+            "train_loss": float(losses.mean()),
+            "train_score": float(self.right) / self.samples if scored else None,
+            "seconds": seconds,
+            "images_per_second": self.samples / seconds,
+            **{f"log_{name}": value for name, value in self.logs.items()},
+        }
+
+
+def check_finite(losses: np.ndarray, epoch: int) -> None:
+    """Raise TrainingError that names the first step of the epoch whose loss is not finite."""
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if len(bad):
+        raise TrainingError(
+            f"The loss was {losses[bad[0]]} in epoch {epoch}, step {bad[0]} (both from 0). "
+            'A lower learning rate, or recipe.precision="fp32", usually mends this.'
+        )
