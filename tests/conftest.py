@@ -61,8 +61,9 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract]:
     os.environ.update(FERBENCH_DATA=str(folder / "data"), FERBENCH_TEST_SEEN=str(folder / "seen.json"))
     launcher = make_launcher()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "make_launcher", lambda: Borrowed(launcher))  # a server takes seconds to start
-        yield Contract(folder)
+        contract = Contract(folder, lambda: Borrowed(launcher))
+        patch.setattr(api, "make_launcher", contract.launcher)  # a server takes seconds to start
+        yield contract
     launcher.close()
     for key, value in before.items():
         os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Borrowed:
 class Contract:
     """Runs of the suite ``contract`` in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, launcher: Callable[[], Launcher]) -> None:
+        self.launcher = launcher
         self.out = folder / "out"
         self.seen = folder / "seen.json"
 

@@ -137,6 +137,8 @@ class Store:
         self.out = out
         marker = out / "store.json"
         if create and not marker.exists():
+            if not is_unicode(out):
+                raise StoreError(f"{str(out)!r} holds bytes that are no Unicode text; Parquet files cannot lie there.")
             with disk_faults(out):
                 out.mkdir(parents=True, exist_ok=True)
             write_json(marker, {"schema": SCHEMA, "written_by": "ferbench"})
@@ -210,6 +212,15 @@ class Store:
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Write ``runs/<id>.json``."""
         write_json(self.out / "runs" / f"{run['id']}.json", dict(run))
+
+
+def is_unicode(path: Path) -> bool:
+    """Whether a path is text throughout; file systems allow any bytes."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def run_number(run_id: str) -> int:

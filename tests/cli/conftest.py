@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ferbench.cli.main import main
+from ferbench.running import checkup
 from ferbench.store.store import CellFolder, Store
 from tests.contract import Contract
 
@@ -84,3 +85,9 @@ def finished(finished_once: Finished, tmp_path: Path) -> Finished:
     """A copy of the finished run, to do with as one likes."""
     shutil.copytree(finished_once.out, tmp_path / "out")
     return Finished(tmp_path / "out", finished_once.run_id)
+
+
+@pytest.fixture
+def quick_doctor(monkeypatch: pytest.MonkeyPatch, contract: Contract) -> None:
+    """A doctor who borrows the launcher of this session's runs: one of his own takes seconds to start."""
+    monkeypatch.setattr(checkup, "make_launcher", contract.launcher)

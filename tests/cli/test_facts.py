@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ferbench.running import checkup
 from tests.cli.conftest import Command, Finished
-from tests.contract import Borrowed, Contract
 
 KINDS = ("datasets", "models", "samplers", "metrics", "suites", "plugins")
 PROMISED = {
@@ -96,14 +94,6 @@ def test_a_name_that_nothing_has_is_refused_with_the_nearest(ferbench: Command) 
     refused = ferbench("show", "smal-cnn")
     assert refused.code == 2
     assert "Did you mean 'small-cnn'" in refused.err
-
-
-@pytest.fixture
-def quick_doctor(monkeypatch: pytest.MonkeyPatch, contract: Contract) -> None:
-    from ferbench.running import api
-
-    monkeypatch.setattr(checkup, "make_launcher", api.make_launcher)
-    assert isinstance(api.make_launcher(), Borrowed)
 
 
 @pytest.mark.usefixtures("quick_doctor")

@@ -34,7 +34,7 @@ def test_every_help_shows_an_example(ferbench: Command, command: tuple[str, ...]
 
 
 def test_every_command_is_in_the_list_above() -> None:
-    names = {(command.name,) for command in entry.app.registered_commands}
+    names: set[tuple[str | None, ...]] = {(command.name,) for command in entry.app.registered_commands}
     for group in entry.app.registered_groups:
         assert group.typer_instance is not None
         names |= {(group.name,)} | {(group.name, c.name) for c in group.typer_instance.registered_commands}
