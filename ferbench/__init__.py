@@ -168,7 +168,6 @@ _HOMES = {
         "EMA",
         "EarlyStopping",
         "Input",
-        "InterruptedRunError",
         "Recipe",
         "Stage",
     ),

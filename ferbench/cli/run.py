@@ -81,6 +81,8 @@ run.__doc__ = EXAMPLES
 def _print_plan(facts: dict[str, object], as_json: bool) -> None:
     from json import dumps
 
+    from ferbench.running.view import counted, duration
+
     if as_json:
         typer.echo(dumps(facts, indent=1))
         return
@@ -95,6 +97,8 @@ def _print_plan(facts: dict[str, object], as_json: bool) -> None:
         for item in items:
             typer.echo(f"{word}: " + (item if isinstance(item, str) else f"{item['what']}: {item['why']}"))
     todo = sum(not cell["done"] for cell in cells)
-    unknown = facts["cells_not_estimated"]
-    extra = f" (without {unknown} cells that cannot be timed beforehand)" if unknown else ""
-    typer.echo(f"{len(cells)} cells, {todo} to do, about {facts['estimated_hours']:.2f} h{extra}.")
+    hours, unknown = facts["estimated_hours"], facts["cells_not_estimated"]
+    assert isinstance(hours, float | int) and isinstance(unknown, int)
+    time = f", about {duration(hours * 3600)}" if hours else ", time unknown" if unknown else ""
+    extra = f", and {counted(unknown, 'cell')} that cannot be timed beforehand" if hours and unknown else ""
+    typer.echo(f"{counted(len(cells), 'cell')}, {todo} to do{time}{extra}.")

@@ -26,7 +26,7 @@ from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
 from ferbench.running.plan import Plan, PlannedCell, make_plan
 from ferbench.running.request import Request, require_device
-from ferbench.running.view import View, duration
+from ferbench.running.view import View, counted, duration
 from ferbench.store.files import is_parquet, remove_tree, write_json
 from ferbench.store.lease import is_live
 from ferbench.store.store import State, Store
@@ -213,10 +213,12 @@ class Run:
                 )
         todo = [cell for cell in plan.cells if store.cell(cell.id).state != "done"]
         resumed = sum((store.cell(cell.id).resume / "state.pt").exists() for cell in todo)
-        text = f"Suite {plan.suite.name}: {len(plan.cells)} cells, {len(plan.cells) - len(todo)} already done"
-        self.console.print(text + (f", {resumed} go on where they stopped" if resumed else "") + ".")
+        text = (
+            f"Suite {plan.suite.name}: {counted(len(plan.cells), 'cell')}, {len(plan.cells) - len(todo)} already done"
+        )
+        self.console.print(text + (f", {resumed} to go on where it stopped" if resumed else "") + ".")
         if plan.skipped:
-            self.console.print(f"{len(plan.skipped)} combinations do not fit and are skipped:", style="dim")
+            self.console.print(f"Skipped, because it does not fit together ({len(plan.skipped)}):", style="dim")
             for item in plan.skipped[:5]:
                 self.console.print(f"  {item.what}: {item.why}", style="dim")
         for info in self.installed.plugins:
@@ -237,7 +239,7 @@ class Run:
         timing = self._estimate(plan, store, todo, launcher, slots)
         total, unknown = timing.total(todo, plan.run.jobs), timing.unknown(todo)
         if total:
-            others = f", and {unknown} cells that cannot be timed beforehand" if unknown else ""
+            others = f", and {counted(unknown, 'cell')} that cannot be timed beforehand" if unknown else ""
             self.console.print(f"About {duration(total)} on {slots[0].name.split()[0]} × {len(slots)}{others}.")
         for warning in timing.absurd(todo):
             self.console.print(f"Warning: {warning}", style="bold yellow")
@@ -260,8 +262,9 @@ class Run:
         except KeyboardInterrupt:
             executor.stop()
             raise InterruptedRunError(
-                f"Stopped. {sum(state == 'done' for state in executor.board.states.values())} of {len(todo)} cells are "
-                "done; running ones keep what they had reached. The same command goes on from there."
+                f"Stopped. Done: {sum(state == 'done' for state in executor.board.states.values())} of "
+                f"{counted(len(todo), 'cell')}; a running one keeps what it had reached. The same command goes on from "
+                "there."
             ) from None
 
 

@@ -213,7 +213,7 @@ def test_a_file_of_a_cell_that_was_cut_off_is_made_anew(run: Run, finished: Fini
     path.write_bytes(path.read_bytes()[:-20])
     done = run(finished.out, "-m", "tiny", "--seeds", "1", "--device", "cpu")
     assert done.code == 0
-    assert f"1 cells, {1 - again} already done" in done.err
+    assert f"1 cell, {1 - again} already done" in done.err
     told = f"{name} was damaged and is removed" in done.err
     assert told is (name not in ("history.csv", "best.safetensors")), "those two are read by nobody here"
     assert finished.cell("tiny").predictions().scores.tolist() == before.tolist()

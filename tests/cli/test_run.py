@@ -34,7 +34,7 @@ def test_a_run_prints_the_leaderboard_and_writes_it(run: Run, tmp_path: Path) ->
     for name in ("leaderboard.csv", "leaderboard.md"):
         assert "nearest" in (tmp_path / "out" / name).read_text()
     again = run("-m", "nearest")
-    assert (again.code, "1 cells, 1 already done" in again.err) == (0, True)
+    assert (again.code, "1 cell, 1 already done" in again.err) == (0, True)
 
 
 def test_a_run_as_json_is_the_leaderboard(run: Run) -> None:

@@ -147,7 +147,7 @@ def test_a_parent_that_is_killed_leaves_nobody_and_loses_nothing(
         assert victim.epochs() >= moment
     np.testing.assert_array_equal(finish(victim), uninterrupted)
     log = victim.log.read_text()
-    assert "Suite contract: 2 cells, 1 already done, 1 go on where they stopped" in log
+    assert "Suite contract: 2 cells, 1 already done, 1 to go on where it stopped" in log
 
 
 def test_a_fork_server_that_is_killed_is_replaced(tmp_path: Path, uninterrupted: np.ndarray) -> None:
