@@ -14,6 +14,7 @@ import torch
 
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.suite import RunSettings
+from ferbench.training.memory import keep_freed_memory
 from ferbench.training.precision import Numerics, choose_device, numerics_for
 
 PACKAGES = ("ferbench", "torch", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn", "pydantic")
@@ -45,6 +46,7 @@ def usable_cores() -> int:
 def adopt(environment: dict[str, Any]) -> Numerics:
     """Set this process up as ``environment`` says; return device and precision."""
     torch.set_num_threads(environment["threads"])
+    keep_freed_memory()
     return Numerics(torch.device(environment["device"]), environment["precision"])
 
 
