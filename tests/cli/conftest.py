@@ -89,5 +89,5 @@ def finished(finished_once: Finished, tmp_path: Path) -> Finished:
 
 @pytest.fixture
 def quick_doctor(monkeypatch: pytest.MonkeyPatch, contract: Contract) -> None:
-    """A doctor who borrows the launcher of this session's runs: one of his own takes seconds to start."""
+    """A doctor who borrows the launcher of the other tests: one of his own takes seconds to start."""
     monkeypatch.setattr(checkup, "make_launcher", contract.launcher)

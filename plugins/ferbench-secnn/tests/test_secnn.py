@@ -160,12 +160,14 @@ def test_every_value_of_the_search_space_fits_the_recipe_or_the_options(name: st
     from ferbench.nouns.settings import revised
 
     model = MODELS[name]
+    assert model.search_space
     for key, choice in model.search_space.items():
         for value in choice.values:  # type: ignore[union-attr]
-            if key.startswith("recipe."):
-                revised(model.recipe, {key.removeprefix("recipe."): value})
-            else:
-                revised(model.options, {key.removeprefix("model.options."): value})
+            root, settings = (
+                ("recipe.", model.recipe) if key.startswith("recipe.") else ("model.options.", model.options)
+            )
+            changed = revised(settings, {key.removeprefix(root): value})
+            assert str(value) in str(changed)
 
 
 def test_the_plugin_module_imports_neither_torch_nor_numpy() -> None:
