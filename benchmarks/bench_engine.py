@@ -7,6 +7,7 @@ Contenders take turns, an epoch each, within one run; ratios are medians over th
 
 from __future__ import annotations
 
+import importlib
 import io
 import statistics
 import time
@@ -30,6 +31,7 @@ from ferbench.evaluating.setup import rebuild
 from ferbench.running import fitting
 from ferbench.running.api import Run
 from ferbench.running.cell import run_cell
+from ferbench.running.forkserver import PRELOADED
 from ferbench.running.keeping import Keeper
 from ferbench.running.request import Request
 from ferbench.store.files import write_json
@@ -38,6 +40,7 @@ from ferbench.suites import override
 from ferbench.training.feed import ResidentFeed
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
+from ferbench.training.memory import keep_freed_memory
 from ferbench.training.precision import Numerics, numerics_for
 from ferbench.training.prepare import Preparer
 
@@ -46,8 +49,18 @@ CELL_EPOCHS = 16
 KEPT_SECONDS = 10
 """The cell keeps its state six times as often as by default."""
 
-RESNET_IMAGES, RESNET_TURNS = 8 * BATCH, 5
+RESNET_IMAGES, RESNET_TURNS = 4 * BATCH, 5
 CROP = 44
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(autouse=True)
+def process() -> None:
+    """Start as a cell's process does. The other contender has the same memory settings and imports then."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    keep_freed_memory()
 
 
 def planned_cell(out: Path) -> CellFolder:
