@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
+from torchvision import transforms as T
+from torchvision.datasets.folder import default_loader
 
+from benchmarks.peers import folder_loader
+from benchmarks.resnet import ResNet18
 from ferbench.evaluating.scoring import build_network, make_preparer
 from ferbench.evaluating.setup import Setup
 from ferbench.nouns.split import View
@@ -18,6 +20,7 @@ from ferbench.training.feed import Feed, open_feed
 from ferbench.training.precision import Numerics
 
 TEST_BATCH = 256
+CROP = 44
 
 
 class BareCell:
@@ -89,11 +92,24 @@ class BareCell:
         return 0.1 * (1 - progress) / 0.75
 
 
-def plain_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Iterable[Any]) -> None:
-    """An epoch as FER repositories train it: batches of a loader, float32, the layout that tensors have."""
-    net.train()
-    for x, target in loader:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), target)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+def repository_training(folder: Path, threads: int) -> Callable[[], None]:
+    """An epoch of ResNet18 as FER repositories train it.
+
+    ``ImageFolder``, colour, torchvision's transforms on PIL pictures, one loader process, float32, the layout that
+    tensors have, and no setting of the process but ``threads``.
+    """
+    torch.set_num_threads(threads)
+    transform = T.Compose([T.RandomCrop(CROP), T.RandomHorizontalFlip(), T.ToTensor()])
+    loader = folder_loader(folder, transform, 1, default_loader)
+    net = ResNet18()
+    optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
+
+    def epoch() -> None:
+        net.train()
+        for x, target in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), target)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    return epoch

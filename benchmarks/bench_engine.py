@@ -18,13 +18,11 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from torchvision import transforms as T
-from torchvision.datasets.folder import default_loader
 
-from benchmarks.bare import BareCell, plain_epoch
-from benchmarks.peers import BATCH, CLASSES, faces, folder_loader, write_folder
+from benchmarks.bare import CROP, BareCell, repository_training
+from benchmarks.peers import BATCH, CLASSES, faces, write_folder
 from benchmarks.resnet import ResNet18
-from benchmarks.turns import Turns
+from benchmarks.turns import Apart, Turns
 from ferbench import SGD, HorizontalFlip, Input, RandomCrop, Recipe, Sample
 from ferbench.evaluating.scoring import read_weights
 from ferbench.evaluating.setup import rebuild
@@ -49,15 +47,14 @@ CELL_EPOCHS = 16
 KEPT_SECONDS = 10
 """The cell keeps its state six times as often as by default."""
 
-RESNET_IMAGES, RESNET_TURNS = 4 * BATCH, 5
-CROP = 44
+RESNET_IMAGES, RESNET_TURNS, THREADS = 4 * BATCH, 7, 2
 
 pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(autouse=True)
 def process() -> None:
-    """Start as a cell's process does. The other contender has the same memory settings and imports then."""
+    """Start as a cell's process does."""
     for name in PRELOADED:
         importlib.import_module(name)
     keep_freed_memory()
@@ -157,16 +154,15 @@ def test_resnet18_beside_the_way_repositories_train_it(benchmark: Any, tmp_path:
     numerics = numerics_for(CPU, "auto")
     if numerics.precision != "bf16":
         pytest.skip("this processor does not multiply bfloat16, which the goal counts on")
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     pictures = faces(RESNET_IMAGES)
-    transform = T.Compose([T.RandomCrop(CROP), T.RandomHorizontalFlip(), T.ToTensor()])
-    loader = folder_loader(write_folder(pictures, tmp_path / "faces"), transform, 1, default_loader)
-    theirs, ours = ResNet18(), ResNet18().to(memory_format=torch.channels_last)
-    assert sum(parameter.numel() for parameter in ours.parameters()) == 11_172_423
-    optimizer = torch.optim.SGD(theirs.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
-    turns = Turns(lambda: plain_epoch(theirs, optimizer, loader))
+    net = ResNet18().to(memory_format=torch.channels_last)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 11_172_423
+    theirs = Apart(repository_training, write_folder(pictures, tmp_path / "faces"), THREADS)
+    turns = Turns(theirs.epoch)
 
-    benchmark.pedantic(train, (ours, resnet_job(pictures, numerics, turns)), rounds=1)
+    benchmark.pedantic(train, (net, resnet_job(pictures, numerics, turns)), rounds=1)
+    theirs.close()
     torch.set_num_threads(1)
 
     ratio = turns.ratio(skipped=1)

@@ -1,10 +1,12 @@
-"""Epochs of two trainings in turn, within one process, so that other load on the machine meets both."""
+"""Epochs of two trainings in turn, so that other load on the machine meets both."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any
 
 from ferbench.training.job import Watch
@@ -47,3 +49,37 @@ class Turns:
         """Median over the turns, the first ones aside, of the other's time by ours."""
         pairs = zip(self.others[skipped:], self.ours[skipped:], strict=True)
         return statistics.median(other / own for other, own in pairs)
+
+
+class Apart:
+    """A training in a process of its own, started anew, that goes on by an epoch when it is told to.
+
+    ``make(*arguments)`` is called there, and returns the function that trains an epoch.
+    """
+
+    def __init__(self, make: Callable[..., Callable[[], object]], *arguments: object) -> None:
+        context = get_context("spawn")
+        self.connection, other_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(other_end, make, arguments))
+        self.process.start()
+        other_end.close()
+        self.connection.recv()
+
+    def epoch(self) -> None:
+        """Train an epoch. Raises EOFError when the process has died."""
+        self.connection.send(True)
+        self.connection.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self.connection.send(False)
+        self.process.join()
+
+
+def serve(connection: Connection, make: Callable[..., Callable[[], object]], arguments: tuple[object, ...]) -> None:
+    """Train an epoch for each True that arrives."""
+    epoch = make(*arguments)
+    connection.send(None)
+    while connection.recv():
+        epoch()
+        connection.send(None)
