@@ -48,6 +48,8 @@ KEPT_SECONDS = 10
 """The cell keeps its state six times as often as by default."""
 
 RESNET_IMAGES, RESNET_TURNS, THREADS = 4 * BATCH, 7, 2
+RESNET_GOALS = {"bf16": 2.3, "fp32": 1.2}
+"""How often as fast as the repositories' way, by what the processor's rule chooses."""
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -152,8 +154,7 @@ def resnet_job(pictures: np.ndarray, numerics: Numerics, watch: Turns) -> Job:
 
 def test_resnet18_beside_the_way_repositories_train_it(benchmark: Any, tmp_path: Path) -> None:
     numerics = numerics_for(CPU, "auto")
-    if numerics.precision != "bf16":
-        pytest.skip("this processor does not multiply bfloat16, which the goal counts on")
+    goal = RESNET_GOALS[numerics.precision]
     torch.set_num_threads(THREADS)
     pictures = faces(RESNET_IMAGES)
     net = ResNet18().to(memory_format=torch.channels_last)
@@ -167,10 +168,10 @@ def test_resnet18_beside_the_way_repositories_train_it(benchmark: Any, tmp_path:
 
     ratio = turns.ratio(skipped=1)
     speeds = [round(RESNET_IMAGES / statistics.median(seconds[1:])) for seconds in (turns.ours, turns.others)]
-    benchmark.extra_info.update(ratio=ratio, goal=2.3, images_per_second=speeds)
+    benchmark.extra_info.update(ratio=ratio, goal=goal, images_per_second=speeds)
     each = ", ".join(f"{other / own:.2f}" for other, own in zip(turns.others, turns.ours, strict=True))
     print(
-        f"\n{benchmark.name}: {ratio:.2f}× (goal 2.3×); {speeds[0]} images/s beside {speeds[1]}; "
-        f"turns (the first aside): {each}"
+        f"\n{benchmark.name}: {ratio:.2f}× (goal {goal}×, {numerics.precision}); "
+        f"{speeds[0]} images/s beside {speeds[1]}; turns (the first aside): {each}"
     )
-    assert ratio >= 2.3
+    assert ratio >= goal
