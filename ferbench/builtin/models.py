@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from ferbench.nouns.augmentation import FlipView, HorizontalFlip, PadCrop
+from ferbench.nouns.geometry import HorizontalFlip, PadCrop
+from ferbench.nouns.losses import CrossEntropy
 from ferbench.nouns.model import Choice, Model, NetSpec, Range
+from ferbench.nouns.optimizers import SGD
 from ferbench.nouns.recipe import Input, Recipe
-from ferbench.nouns.recipe_parts import SGD, CrossEntropy, OneCycle
+from ferbench.nouns.schedules import OneCycle
 from ferbench.nouns.settings import Options
+from ferbench.nouns.views import FlipView
 
 TAGS = frozenset({"core", "demo", "fer2013"})
 

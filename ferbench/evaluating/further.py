@@ -14,9 +14,9 @@ from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
 from ferbench.evaluating.setup import Setup, find_protocol, rebuild
 from ferbench.identity import digest
-from ferbench.nouns.augmentation import FlipView, SingleView, TenCrop, TestViews
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.split import Split
+from ferbench.nouns.views import FlipView, SingleView, TenCrop, TestViews
 from ferbench.plugins import Installed
 from ferbench.store.files import write_json
 from ferbench.store.store import CellFolder

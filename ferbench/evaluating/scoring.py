@@ -16,11 +16,11 @@ from torch import nn
 
 from ferbench.errors import PluginError, StoreError, TrainingError
 from ferbench.evaluating.setup import Setup, net_spec
-from ferbench.nouns.augmentation import TestViews
+from ferbench.nouns.initial import DefaultInit
 from ferbench.nouns.model import Estimator
-from ferbench.nouns.recipe_parts import DefaultInit
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Split, View
+from ferbench.nouns.views import TestViews
 from ferbench.store.store import CellFolder
 from ferbench.training.feed import open_feed
 from ferbench.training.inference import score_samples

@@ -1,7 +1,8 @@
-"""Augmentation in training and views at test, as plain data.
+"""Augmentation in training, as plain data.
 
 Every operation draws its own parameters for each sample of a batch. Operations run in the order of the recipe, on raw
-pixels (0 to 255), but for :class:`RandomErasing`, which runs after normalisation as in the papers that use it.
+pixels (0 to 255), but for those of :data:`AFTER_NORMALISATION`, as in the papers that use them, and for mixing, which
+comes last.
 """
 
 from __future__ import annotations
@@ -10,80 +11,80 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ferbench.nouns.colour import (
+    AutoAugment,
+    AutoContrast,
+    ColorJitter,
+    Equalize,
+    GaussianBlur,
+    Posterize,
+    RandAugment,
+    Sharpness,
+    Solarize,
+)
+from ferbench.nouns.geometry import (
+    Affine,
+    Cutout,
+    HorizontalFlip,
+    MultiCrop,
+    PadCrop,
+    Perspective,
+    Probability,
+    RandomCrop,
+    RandomErasing,
+    ResizedCrop,
+    VerticalFlip,
+)
 from ferbench.nouns.settings import Settings
 
-Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
 
+class MixUp(Settings):
+    """Mix each picture and its label with another of the batch (Zhang et al. 2018): shares from Beta(alpha, alpha).
 
-class PadCrop(Settings):
-    """Pad by ``padding`` pixels on every side with zeros, then crop the former size at a random place."""
-
-    name: Literal["pad-crop"] = "pad-crop"
-    padding: int = Field(4, ge=1)
-
-
-class RandomCrop(Settings):
-    """Crop ``size`` × ``size`` pixels at a random place. At test, the middle is cropped unless views say otherwise."""
-
-    name: Literal["random-crop"] = "random-crop"
-    size: int = Field(gt=0)
-
-
-class HorizontalFlip(Settings):
-    """Mirror left and right with probability ``p``."""
-
-    name: Literal["horizontal-flip"] = "horizontal-flip"
-    p: Probability = 0.5
-
-
-class Affine(Settings):
-    """One warp of rotation (± ``degrees``), translation (± share of the side) and scale (``low`` to ``high``).
-
-    Applied with probability ``p``; what leaves the picture is lost, what enters it is ``fill`` (0 to 255).
+    ``each``: one share a batch, as in the paper, or one a sample. Where a recipe lists both this and CutMix, every
+    batch gets one of them, drawn evenly, then applied with its ``p``.
     """
 
-    name: Literal["affine"] = "affine"
-    degrees: float = Field(0.0, ge=0, le=180)
-    translate: float = Field(0.0, ge=0, le=1)
-    scale: tuple[Positive, Positive] = (1.0, 1.0)
-    interpolation: Literal["nearest", "bilinear"] = "bilinear"
-    fill: float = Field(0.0, ge=0, le=255)
+    name: Literal["mixup"] = "mixup"
+    alpha: float = Field(0.2, gt=0)
+    each: Literal["batch", "sample"] = "batch"
     p: Probability = 1.0
 
 
-class RandomErasing(Settings):
-    """Overwrite a random rectangle with ``value`` (in normalised units), as torchvision's operation of this name."""
+class CutMix(Settings):
+    """Paste a rectangle of another picture of the batch (Yun et al. 2019); labels mix by the area left.
 
-    name: Literal["random-erasing"] = "random-erasing"
-    p: Probability = 0.5
-    scale: tuple[Probability, Probability] = (0.02, 0.33)
-    ratio: tuple[Positive, Positive] = (0.3, 3.3)
-    value: float = 0.0
+    The rectangle's share of the picture is 1 − λ, λ from Beta(alpha, alpha). ``each`` and ``p``: see :class:`MixUp`.
+    """
 
-
-Augmentation = Annotated[PadCrop | RandomCrop | HorizontalFlip | Affine | RandomErasing, Field(discriminator="name")]
-
-
-class SingleView(Settings):
-    """Each test sample is seen once, as it is."""
-
-    name: Literal["none"] = "none"
+    name: Literal["cutmix"] = "cutmix"
+    alpha: float = Field(1.0, gt=0)
+    each: Literal["batch", "sample"] = "batch"
+    p: Probability = 1.0
 
 
-class FlipView(Settings):
-    """Each test sample and its mirror image; the scores are averaged."""
+Pixels = (
+    PadCrop
+    | RandomCrop
+    | ResizedCrop
+    | MultiCrop
+    | HorizontalFlip
+    | VerticalFlip
+    | Affine
+    | Perspective
+    | ColorJitter
+    | Solarize
+    | Posterize
+    | Equalize
+    | AutoContrast
+    | Sharpness
+    | GaussianBlur
+    | RandAugment
+    | AutoAugment
+)
+"""Operations on raw pixels."""
 
-    name: Literal["flip"] = "flip"
-    mean: Literal["probability", "logit"] = "probability"
+AFTER_NORMALISATION = (RandomErasing, Cutout)
+MIXING = (MixUp, CutMix)
 
-
-class TenCrop(Settings):
-    """Four corners and the middle of ``size`` pixels, and their mirror images; the scores are averaged."""
-
-    name: Literal["ten-crop"] = "ten-crop"
-    size: int = Field(gt=0)
-    mean: Literal["probability", "logit"] = "probability"
-
-
-TestViews = Annotated[SingleView | FlipView | TenCrop, Field(discriminator="name")]
+Augmentation = Annotated[Pixels | RandomErasing | Cutout | MixUp | CutMix, Field(discriminator="name")]

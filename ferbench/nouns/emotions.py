@@ -7,8 +7,12 @@ from typing import Literal
 Task = Literal["single-label", "multi-label", "soft-labels", "regression"]
 """What is predicted and how it is scored."""
 
-LabelKind = Literal["hard", "soft", "multi-hot", "real"]
-"""The form of targets: class indices int64 [n]; probabilities, 0/1 flags or real values float32 [n, k]."""
+LabelKind = Literal["hard", "soft", "drawn", "accepted", "multi-hot", "real"]
+"""The form of targets: class indices int64 [n] (``hard``), else float32 [n, k].
+
+``soft``: probabilities. ``drawn``: probabilities from which a label is drawn for every epoch. ``accepted``: 0/1 flags
+of classes any of which is right. ``multi-hot``: 0/1 flags of classes that all hold. ``real``: values.
+"""
 
 Modality = Literal["image", "video", "eeg"]
 

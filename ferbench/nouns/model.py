@@ -11,6 +11,7 @@ from ferbench.nouns.paper import Paper, Reported
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Batch
+from ferbench.nouns.weights import Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,11 +146,12 @@ class Model:
 
     ``build(spec, **options)`` returns an :class:`torch.nn.Module`; ``estimator(**options)`` an :class:`Estimator`;
     ``objective(spec, **options)`` an :class:`Objective`. Each is a function or ``"package.module:name"``. ``requires``
-    names other models by role; their cells are trained first, on the same fold and seed, and shared.
-    ``label_kinds``: forms of training targets that it takes. ``reference``: the input and classes at which
-    parameters and FLOPs are counted. ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried.
-    ``deterministic``: seeds make no difference, so one is enough. ``floor``: a baseline below which a method has
-    learnt nothing. ``extra_data``: what its initial weights were trained on, empty for none.
+    names other models by role; their cells are trained first, on the same fold and seed, and shared. ``weights``: files
+    that its recipe, or an override of it, may name under ``init_from``. ``label_kinds``: forms of training targets that
+    it takes. ``reference``: the input and classes at which parameters and FLOPs are counted.
+    ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``deterministic``: seeds make no
+    difference, so one is enough. ``floor``: a baseline below which a method has learnt nothing. ``extra_data``: what
+    its initial weights were trained on, empty for none.
     """
 
     name: str
@@ -160,8 +162,9 @@ class Model:
     options: Options = field(default_factory=Options)
     objective: Callable[..., Objective] | str | None = None
     requires: Mapping[str, str] = field(default_factory=dict)
+    weights: Sequence[Weights] = ()
     tasks: tuple[Task, ...] = ("single-label",)
-    label_kinds: tuple[LabelKind, ...] = ("hard", "soft")
+    label_kinds: tuple[LabelKind, ...] = ("hard", "soft", "drawn", "accepted")
     modality: Modality = "image"
     inputs: tuple[str, ...] = ("image",)
     extra_data: str = ""

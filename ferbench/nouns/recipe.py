@@ -6,39 +6,36 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ferbench.nouns.augmentation import Augmentation, SingleView, TestViews
-from ferbench.nouns.recipe_parts import (
-    SGD,
-    Constant,
-    CrossEntropy,
-    DefaultInit,
-    Init,
-    Loss,
-    Optimizer,
-    Schedule,
-    Step,
-)
+from ferbench.nouns.augmentation import MIXING, Augmentation
+from ferbench.nouns.initial import DefaultInit, Init, InitFrom
+from ferbench.nouns.losses import HARD_ONLY, CrossEntropy, Loss, Term
+from ferbench.nouns.optimizers import SGD, Optimizer
+from ferbench.nouns.schedules import Constant, Schedule
 from ferbench.nouns.settings import Settings
+from ferbench.nouns.views import SingleView, TestViews
 
 
 class Input(Settings):
     """How raw pixels become a network's input.
 
     ``size``: pictures are resized to this many pixels first (None: as they are). ``channels``: 1 (colour is turned to
-    grey) or 3 (grey is repeated); None: as they are. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1], ``imagenet``
-    (ImageNet's mean and standard deviation) or ``mean-std`` (of the training split).
+    grey) or 3 (grey is repeated); None: as they are. ``equalise``: each picture's histogram is spread evenly, after
+    augmentation. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1], ``imagenet`` (ImageNet's mean and standard
+    deviation), ``mean-std`` (of the training split), ``each`` (of each picture), or ``plane``: scaled to [−1, 1], each
+    picture's plane of light taken off and divided by its standard deviation (Barsoum et al. 2016's code).
     """
 
     size: int | None = Field(None, gt=0)
     channels: Literal[1, 3] | None = None
-    normalise: Literal["unit", "signed", "imagenet", "mean-std"] = "unit"
+    equalise: bool = False
+    normalise: Literal["unit", "signed", "imagenet", "mean-std", "each", "plane"] = "unit"
     interpolation: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
     train_frames: int | None = Field(None, gt=0, description="frames of a clip read in training (None: all)")
     test_frames: int | None = Field(None, gt=0, description="frames of a clip read at test (None: all)")
 
 
 class EarlyStopping(Settings):
-    """Stop after ``patience`` epochs in which the val score rose by no more than ``min_delta``."""
+    """Stop after ``patience`` looks at val in a row whose score rose by no more than ``min_delta``."""
 
     patience: int = Field(gt=0)
     min_delta: float = Field(0.0, ge=0)
@@ -75,7 +72,11 @@ class Recipe(Settings):
     ``stages`` replaces ``epochs`` where a training has several parts. ``selection``: which weights are reported:
     ``best-val`` (highest val score), ``last``, or ``oracle`` (highest test score; shown, never ranked).
     ``monitor``: the val score by which selection, early stopping and plateaus go; ``auto`` is accuracy where labels
-    are single, else the loss. ``precision``: ``auto`` follows a fixed rule for each device.
+    are single, else the loss. ``precision``: ``auto`` follows a fixed rule for each device. ``terms`` are added to the
+    loss. ``dropout`` replaces the rate of every dropout layer that the network has; ``drop_path`` that of its
+    stochastic depth, rising linearly from 0 at the first layer to this at the last. ``val_every``: epochs between two
+    looks at val, also a part of one (0.25: four times an epoch). ``val_batch_size``: pictures in a batch at val and
+    test, all views counted.
     """
 
     epochs: int = Field(10, gt=0)
@@ -83,13 +84,19 @@ class Recipe(Settings):
     optimizer: Optimizer = SGD()
     schedule: Schedule = Constant()
     loss: Loss = CrossEntropy()
+    terms: tuple[Term, ...] = ()
     init: Init = DefaultInit()
+    init_from: InitFrom | None = None
+    dropout: float | None = Field(None, ge=0, lt=1)
+    drop_path: float | None = Field(None, ge=0, lt=1)
     input: Input = Input()
     augmentation: tuple[Augmentation, ...] = ()
     tta: TestViews = SingleView()
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     selection: Literal["best-val", "last", "oracle"] = "best-val"
     monitor: Literal["auto", "accuracy", "loss"] = "auto"
+    val_every: float = Field(1.0, gt=0)
+    val_batch_size: int = Field(256, gt=0)
     early_stopping: EarlyStopping | None = None
     ema: EMA | None = None
     stages: tuple[Stage, ...] = ()
@@ -100,6 +107,10 @@ class Recipe(Settings):
             raise ValueError('a stage trains on val, so weights cannot be selected on it: set selection = "last"')
         if any("train" not in stage.sides for stage in self.stages):
             raise ValueError('every stage must train on "train"')
+        for stage in self.planned_stages():
+            mixing = [op.name for op in stage.augmentation or () if isinstance(op, MIXING)]
+            if mixing and stage.loss and stage.loss.name in HARD_ONLY:
+                raise ValueError(f"{mixing[0]} makes soft labels, and the loss {stage.loss.name} takes hard ones alone")
         return self
 
     @property
@@ -129,16 +140,10 @@ class Recipe(Settings):
             stage.model_copy(
                 update={
                     "epochs": max(1, round(stage.epochs * factor)),
-                    "schedule": _scaled(stage.schedule, factor) if stage.schedule else None,
+                    "schedule": stage.schedule.stretched(factor) if stage.schedule else None,
                 }
             )
             for stage in self.stages
         )
-        return self.model_copy(update={"epochs": epochs, "stages": stages, "schedule": _scaled(self.schedule, factor)})
-
-
-def _scaled(schedule: Schedule, factor: float) -> Schedule:
-    if not isinstance(schedule, Step):
-        return schedule
-    milestones = sorted({max(1, round(milestone * factor)) for milestone in schedule.milestones})
-    return schedule.model_copy(update={"milestones": tuple(milestones)})
+        schedule = self.schedule.stretched(factor)
+        return self.model_copy(update={"epochs": epochs, "stages": stages, "schedule": schedule})

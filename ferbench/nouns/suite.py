@@ -20,14 +20,38 @@ class RunSettings(Settings):
     retries: int = Field(2, ge=0, description="tries after a fault of the machine (signal, lost process)")
     allow_microbatch: bool = False
     workers: int = Field(2, ge=0, description="loader processes of a split that streams from disk")
+    deterministic: bool = Field(False, description="on CUDA: only kernels that give the same bits each time (slower)")
+    compile: Literal["auto", "always", "never"] = Field("auto", description="auto: on CUDA alone")
     probe: bool = Field(True, description="time each row for a moment first, to estimate the whole run")
+
+
+Limit = Annotated[int, Field(gt=0)] | Annotated[float, Field(gt=0, lt=1)]
+"""How many training samples, or which share of them; drawn by class, so that shares of classes stay."""
+
+
+class SuiteRow(Settings):
+    """Rows of a suite under a name of their own (``adam``, ``300 epochs``): what is not given is the suite's.
+
+    ``set`` comes on top of the suite's own, and is named in the table.
+    """
+
+    name: str = Field(min_length=1, max_length=60)
+    datasets: tuple[str, ...] | None = Field(None, min_length=1)
+    models: tuple[str, ...] | None = Field(None, min_length=1)
+    samplers: tuple[str, ...] | None = Field(None, min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(None, min_length=1)
+    epochs: int | None = Field(None, gt=0)
+    limit: Limit | None = None
+    selection: Literal["best-val", "last", "oracle"] | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
 
 
 class Suite(Settings):
     """What is compared with what.
 
     Lists may name things, ``tag:NAME`` or ``*`` (default variants only). ``set`` holds overrides as for ``--set``.
-    ``metrics[0]`` is the one by which the table is sorted.
+    ``metrics[0]`` is the one by which the table is sorted. With ``rows``, these are trained instead of the plain
+    product of the lists, which then only fill in what a row leaves open.
     """
 
     name: str
@@ -38,6 +62,7 @@ class Suite(Settings):
     metrics: tuple[str, ...] = Field(("accuracy", "balanced-accuracy", "macro-f1"), min_length=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0, 1, 2), min_length=1)
     epochs: int | None = Field(None, gt=0)
-    limit: int | None = Field(None, gt=0)
+    limit: Limit | None = None
     selection: Literal["best-val", "last", "oracle"] | None = None
     set: dict[str, Any] = Field(default_factory=dict)
+    rows: tuple[SuiteRow, ...] = ()

@@ -18,10 +18,10 @@ from ferbench.evaluating.evaluation import compute_metrics, predictions_of, writ
 from ferbench.evaluating.required import required_cells
 from ferbench.evaluating.scoring import Scorer
 from ferbench.evaluating.setup import Setup, rebuild
-from ferbench.nouns.augmentation import SingleView
 from ferbench.nouns.metric import Metric, Scored
 from ferbench.nouns.sampler import Sample
 from ferbench.nouns.suite import RunSettings
+from ferbench.nouns.views import SingleView
 from ferbench.running.cell_codes import DONE, FAILED, HELD, STORE_FAULT
 from ferbench.running.environment import adopt, describe
 from ferbench.running.fitting import Fitted, draw_sample, fit

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ferbench.nouns.augmentation import Affine, Augmentation, HorizontalFlip, PadCrop, RandomCrop, RandomErasing
+from ferbench.nouns.augmentation import Augmentation
+from ferbench.nouns.geometry import Affine, HorizontalFlip, PadCrop, RandomCrop, RandomErasing
 from ferbench.training.pixels import check_fits, crop, flip
 from ferbench.training.warp import inverse_matrices, warp
 

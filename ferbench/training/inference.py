@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from ferbench.errors import TrainingError
-from ferbench.nouns.augmentation import SingleView, TestViews
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.split import Batch, View
+from ferbench.nouns.views import SingleView, TestViews
 from ferbench.training.feed import Feed
 from ferbench.training.losses import call_network, check_scores
 from ferbench.training.precision import Numerics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ferbench.nouns.recipe_parts import DefaultInit, HeInit, Init, NormalInit, TruncatedNormalInit, XavierInit
+from ferbench.nouns.initial import DefaultInit, HeInit, Init, NormalInit, TruncatedNormalInit, XavierInit
 
 
 def initialise(net: nn.Module, init: Init) -> None:

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ferbench.errors import TrainingError
+from ferbench.nouns.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from ferbench.nouns.model import StepContext, StepResult
-from ferbench.nouns.recipe_parts import BinaryCrossEntropy, CrossEntropy, Loss
 from ferbench.nouns.split import Batch
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

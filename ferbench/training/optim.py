@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ferbench.nouns.recipe_parts import SGD, Adam, Constant, Cosine, OneCycle, Optimizer, Plateau, Schedule, Step
+from ferbench.nouns.optimizers import SGD, Adam, Optimizer
+from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Step
 
 
 def make_optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return torch's optimizer of these settings over ``parameters``."""
-    values = settings.model_dump(exclude={"name"})
+    values = settings.model_dump(exclude={"name", "decay_norm_and_bias", "groups", "clip_value", "clip_norm", "sam"})
     if isinstance(settings, SGD):
         return torch.optim.SGD(parameters, **values)
     if isinstance(settings, Adam):

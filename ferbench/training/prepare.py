@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from ferbench.errors import DataError, Problem, SettingsError, TrainingError
-from ferbench.nouns.augmentation import Augmentation, RandomCrop, RandomErasing, TenCrop, TestViews
+from ferbench.nouns.augmentation import Augmentation
+from ferbench.nouns.geometry import RandomCrop, RandomErasing
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
+from ferbench.nouns.views import TenCrop, TestViews
 from ferbench.training.augment import apply, draw
 from ferbench.training.pixels import centre_crop, channels_first, is_picture, to_grey
 

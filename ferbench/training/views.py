@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ferbench.nouns.augmentation import FlipView, SingleView, TenCrop, TestViews
 from ferbench.nouns.emotions import Task
+from ferbench.nouns.views import FlipView, SingleView, TenCrop, TestViews
 from ferbench.training.pixels import check_fits
 
 

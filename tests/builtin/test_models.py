@@ -12,8 +12,9 @@ from torch import nn
 from ferbench import builtin
 from ferbench.errors import SettingsError
 from ferbench.nouns.model import Model, NetSpec
-from ferbench.nouns.recipe_parts import SGD, OneCycle
+from ferbench.nouns.optimizers import SGD
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.schedules import OneCycle
 from ferbench.nouns.settings import revised
 
 MODELS: dict[str, Model] = {model.name: model for model in builtin.ferbench_models()}

@@ -34,7 +34,7 @@ from ferbench import (
     StepContext,
     StepResult,
 )
-from ferbench.nouns.recipe_parts import OneCycle
+from ferbench.nouns.schedules import OneCycle
 from ferbench.training.job import Trained
 from tests.training.tiny import CLASSES, SIGNED, Memory, TinyNet, make_job, scores_of, trained
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from ferbench.nouns.recipe_parts import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Plateau, Schedule, Step
+from ferbench.nouns.optimizers import SGD, Adam, AdamW
+from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Step
 from ferbench.training.optim import LearningRate, make_optimizer
 
 

@@ -20,7 +20,7 @@ from ferbench import (
     TruncatedNormalInit,
     XavierInit,
 )
-from ferbench.nouns.recipe_parts import Init
+from ferbench.nouns.initial import Init
 from ferbench.training import precision
 from ferbench.training.batches import epoch_batches
 from ferbench.training.freezing import select_trainable, train_mode

@@ -14,7 +14,7 @@ from ferbench import SGD, Batch, CrossEntropy, FlipView, RandomCrop, Recipe, Ste
 from ferbench.errors import TrainingError
 from ferbench.evaluating.scoring import NetworkScorer
 from ferbench.evaluating.setup import Setup
-from ferbench.nouns.augmentation import SingleView, TestViews
+from ferbench.nouns.views import SingleView, TestViews
 from ferbench.training.inference import score_samples
 from ferbench.training.losses import Supervised, make_loss
 from ferbench.training.optim import make_optimizer

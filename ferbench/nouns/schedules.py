@@ -1,0 +1,101 @@
+"""Learning-rate schedules, as plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ferbench.nouns.settings import Settings
+
+Milestone = Annotated[int, Field(ge=1)]
+
+
+class Scheduling(Settings):
+    """What every schedule has.
+
+    ``warmup_epochs``: the learning rate first rises linearly, step by step, from ``warmup_start`` (a share of it) to
+    what the schedule begins with; cosine and one-cycle then run over the rest of the stage, while milestones and
+    plateaus count from its beginning. ``min_lr``: it never falls below this afterwards.
+    """
+
+    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_start: float = Field(0.01, ge=0, le=1)
+    min_lr: float = Field(0.0, ge=0)
+
+    def stretched(self, factor: float) -> Scheduling:
+        """The same schedule over ``factor`` times the epochs."""
+        return self.model_copy(update={"warmup_epochs": self.warmup_epochs * factor})
+
+
+class Constant(Scheduling):
+    """The learning rate stays as it is."""
+
+    name: Literal["constant"] = "constant"
+
+
+class Step(Scheduling):
+    """Multiply by ``factor`` when each of the ``milestones`` (epochs of the stage) is reached.
+
+    Or, with ``every``: at epoch ``after``, and every so many epochs from there (Wujie: × 0.9 at 80, 85, 90, …).
+    """
+
+    name: Literal["step"] = "step"
+    milestones: tuple[Milestone, ...] = ()
+    every: int | None = Field(None, ge=1)
+    after: int = Field(0, ge=0, description="first epoch at which `every` multiplies (0: after `every` epochs)")
+    factor: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Step:
+        if bool(self.milestones) == (self.every is not None):
+            raise ValueError("a step schedule needs either milestones or every, and not both")
+        return self
+
+    def stretched(self, factor: float) -> Step:
+        """See :meth:`Scheduling.stretched`; every milestone keeps at least one epoch before it."""
+        milestones = tuple(sorted({max(1, round(milestone * factor)) for milestone in self.milestones}))
+        every = None if self.every is None else max(1, round(self.every * factor))
+        changes = {"milestones": milestones, "every": every, "after": round(self.after * factor)}
+        return self.model_copy(update={**changes, "warmup_epochs": self.warmup_epochs * factor})
+
+
+class Cosine(Scheduling):
+    """Half a cosine from the learning rate to ``min_lr``, step by step (Loshchilov and Hutter 2017).
+
+    Over the stage, or, with ``restart_every``, again and again over so many epochs, each period ``growth`` times as
+    long as the one before.
+    """
+
+    name: Literal["cosine"] = "cosine"
+    restart_every: float | None = Field(None, gt=0)
+    growth: float = Field(1.0, ge=1)
+
+    def stretched(self, factor: float) -> Cosine:
+        """See :meth:`Scheduling.stretched`."""
+        period = None if self.restart_every is None else self.restart_every * factor
+        return self.model_copy(update={"restart_every": period, "warmup_epochs": self.warmup_epochs * factor})
+
+
+class OneCycle(Scheduling):
+    """Rise linearly to the learning rate over the first ``warmup`` share of the stage, then fall linearly to zero."""
+
+    name: Literal["one-cycle"] = "one-cycle"
+    warmup: float = Field(0.25, ge=0, le=1)
+    start: float = Field(0.05, ge=0, le=1, description="first learning rate, as a share of the highest")
+
+
+class Plateau(Scheduling):
+    """Multiply by ``factor`` after ``patience`` val scores (or losses) in a row that were no better.
+
+    ``monitor``: ``score`` is the recipe's own, by which weights are chosen. Better means by more than ``threshold``.
+    """
+
+    name: Literal["plateau"] = "plateau"
+    factor: float = Field(0.1, gt=0, lt=1)
+    patience: int = Field(10, ge=0)
+    threshold: float = Field(0.0, ge=0)
+    monitor: Literal["score", "accuracy", "loss"] = "score"
+
+
+Schedule = Annotated[Constant | Step | Cosine | OneCycle | Plateau, Field(discriminator="name")]

@@ -1,0 +1,52 @@
+"""Views of each test sample, as plain data. The scores of all views of a sample are averaged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ferbench.nouns.settings import Settings
+
+Mean = Literal["probability", "logit"]
+
+
+class SingleView(Settings):
+    """Each test sample is seen once, as it is."""
+
+    name: Literal["none"] = "none"
+
+
+class FlipView(Settings):
+    """Each test sample and its mirror image."""
+
+    name: Literal["flip"] = "flip"
+    mean: Mean = "probability"
+
+
+class FiveCrop(Settings):
+    """Four corners and the middle of ``size`` pixels."""
+
+    name: Literal["five-crop"] = "five-crop"
+    size: int = Field(gt=0)
+    mean: Mean = "probability"
+
+
+class TenCrop(Settings):
+    """Four corners and the middle of ``size`` pixels, and their mirror images."""
+
+    name: Literal["ten-crop"] = "ten-crop"
+    size: int = Field(gt=0)
+    mean: Mean = "probability"
+
+
+class RandomViews(Settings):
+    """``count`` random draws of the recipe's own augmentation (Pham et al. 2020 take ten), seeded with ``seed``."""
+
+    name: Literal["random"] = "random"
+    count: int = Field(10, ge=1)
+    seed: int = Field(0, ge=0)
+    mean: Mean = "probability"
+
+
+TestViews = Annotated[SingleView | FlipView | FiveCrop | TenCrop | RandomViews, Field(discriminator="name")]

@@ -1,0 +1,22 @@
+"""Trained weights that a recipe may begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A published file of weights: named by models, registered by users (``ferbench data add NAME PATH``).
+
+    ``trained_on`` is shown under ``extra_data`` of every row that begins with it. ``sha256`` is that of the published
+    file, empty where it is not known. ``classes``: what its outputs mean, in order, where that is known.
+    """
+
+    name: str
+    description: str
+    trained_on: str
+    how_to_get: str
+    sha256: str = ""
+    licence: str = ""
+    classes: tuple[str, ...] = ()
