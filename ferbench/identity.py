@@ -35,7 +35,8 @@ class RowKey:
 
     ``division`` is a digest of the ids and targets on each side of every fold: a protocol that divides otherwise is
     another row. ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device.
-    ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``.
+    ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
+    a number of training samples, or a share below 1.
     """
 
     dataset: str
@@ -49,7 +50,7 @@ class RowKey:
     model_options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
+    limit: int | float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for ``cell.json``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,17 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if min(numbers) < 0 or ("," not in text and numbers[0] == 0):
         raise SettingsError([Problem("--seeds", f"{text!r}: seeds are 0 or more, and at least one is needed")])
     return tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(numbers[0]))
+
+
+def parse_limit(text: str) -> int | float:
+    """``2000`` means so many training samples, ``0.1`` or ``10%`` that share of them."""
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = math.nan
+    if number > 0 and (number < 1 or number.is_integer()) and math.isfinite(number):
+        return number if number < 1 else int(number)
+    raise SettingsError([Problem("--limit", f"{text!r}: give a number of samples, or a share such as 0.1")])
 
 
 def under(root: str, overrides: Sequence[Override], scope: str = "") -> dict[str, Any]:

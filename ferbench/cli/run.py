@@ -28,7 +28,9 @@ def run(
     sampler: Annotated[list[str] | None, typer.Option("-s", "--sampler", help="NAME, tag:TAG or *.")] = None,
     seeds: Annotated[str | None, typer.Option(help="3 means 0, 1, 2; a list such as 0,7 means those.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every network; milestones rescale.")] = None,
-    limit: Annotated[int | None, typer.Option(help="First N training samples, stratified; marked.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(help="So many training samples, or a share (0.1), drawn by class; marked.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE or MODEL:KEY=VALUE.", metavar="KEY=VALUE")
     ] = None,
@@ -44,7 +46,7 @@ def run(
 
     from ferbench.running.api import Run
     from ferbench.running.request import Request
-    from ferbench.suites import parse_override, parse_seeds
+    from ferbench.suites import parse_limit, parse_override, parse_seeds
 
     request = Request(
         suite=suite,
@@ -53,7 +55,7 @@ def run(
         samplers=tuple(sampler or ()),
         seeds=parse_seeds(seeds) if seeds else (),
         epochs=epochs,
-        limit=limit,
+        limit=parse_limit(limit) if limit else None,
         overrides=tuple(parse_override(text) for text in set_ or ()),
         out=out,
         device=device,

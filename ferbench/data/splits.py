@@ -19,7 +19,16 @@ from ferbench.nouns.emotions import LabelKind, Side
 from ferbench.nouns.sampler import Sample
 from ferbench.nouns.split import Split, Splits
 
-__all__ = ["ArraySplit", "StreamSplit", "copies_in", "count_folds", "limited", "make_splits", "with_sample"]
+__all__ = [
+    "ArraySplit",
+    "StreamSplit",
+    "copies_in",
+    "count_folds",
+    "limited",
+    "limited_count",
+    "make_splits",
+    "with_sample",
+]
 
 
 def make_splits(loaded: Loaded, rule: ProtocolRule, fold: int = 0) -> Splits:
@@ -33,13 +42,21 @@ def copies_in(train: ArraySplit | StreamSplit, test: ArraySplit | StreamSplit) -
     return np.isin(test.hashes, train.hashes)
 
 
-def limited(split: Split, count: int) -> Split:
-    """Return the first ``count`` samples, stratified by class, in their order; a smaller count is part of a larger.
+def limited_count(limit: int | float | None, whole: int) -> int:
+    """How many of ``whole`` samples a limit leaves: itself, or that share of them where it is below 1."""
+    if limit is None:
+        return whole
+    return min(int(limit), whole) if limit >= 1 else max(1, round(limit * whole))
 
-    Raises DataError when ``count`` is less than one.
+
+def limited(split: Split, limit: int | float) -> Split:
+    """Return as many samples as ``limit`` says, drawn by class, in their order; a smaller part lies in a larger.
+
+    Raises DataError for a limit that is not above zero.
     """
-    if count < 1:
-        raise DataError(f"At least one training sample is needed; the limit is {count}.")
+    if limit <= 0:
+        raise DataError(f"At least one training sample is needed; the limit is {limit}.")
+    count = limited_count(limit, len(split))
     if count >= len(split):
         return split
     classes = np.zeros(len(split), dtype=np.int64) if split.label_kind == "real" else strata(split.targets)

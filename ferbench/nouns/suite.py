@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ferbench.nouns.settings import Settings
 
@@ -44,6 +44,14 @@ class SuiteRow(Settings):
     limit: Limit | None = None
     selection: Literal["best-val", "last", "oracle"] | None = None
     set: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("set")
+    @classmethod
+    def _no_run_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
+        found = [key for key in value if key.startswith("run.")]
+        if found:
+            raise ValueError(f"{', '.join(found)}: run settings hold for the whole suite; set them there")
+        return value
 
 
 class Suite(Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ferbench.errors import StoreError
@@ -25,6 +25,8 @@ class Collected:
     suites: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """Names that the suite gives its rows, by row id."""
 
 
 def collect(outs: Sequence[Path], run: str | None = None) -> Collected:
@@ -82,6 +84,7 @@ def _wanted(store: Store, run: str | None, cells: Iterable[Cell], found: Collect
         return []
     facts = store.run(run)
     found.runs.append(str(facts["id"]))
+    found.names |= {str(row): str(name) for row, name in facts.get("rows", {}).items()}
     suite = facts.get("suite", {})
     found.suites.append(str(suite.get("name", "")))
     found.metrics += [str(name) for name in suite.get("metrics", []) if name not in found.metrics]
@@ -114,7 +117,7 @@ def _add_row(row_id: str, same: list[Cell], wanted: set[str], cells: Mapping[str
     ]
     row = assemble(row_id, chosen, found.failures)
     if row is not None:
-        found.rows.append(row)
+        found.rows.append(replace(row, name=found.names.get(row_id, "")))
 
 
 def _ended(cell: Cell) -> str:

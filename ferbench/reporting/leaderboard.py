@@ -16,7 +16,7 @@ from ferbench.nouns.paper import Reported
 from ferbench.reporting.board import Block, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
-from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, record_of
+from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, part_of_training, record_of
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
 from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
@@ -173,7 +173,7 @@ def _block_title(row: Row, groups: dict[Hashable, list[Row]]) -> str:
     copies = {rows[0].key["fingerprint"] for rows in groups.values() if rows[0].key["dataset"] == key["dataset"]}
     parts += [f"copy {key['fingerprint'][:8]}"] if len(copies) > 1 else []
     parts += ["synthetic"] if facts.get("synthetic") else []
-    parts += [f"first {key['limit']:,} training samples"] if key["limit"] is not None else []
+    parts += [part_of_training(key["limit"])] if key["limit"] is not None else []
     parts += ["partial copy"] if facts.get("partial") else []
     parts.append(f"{len(row.ids):,} test samples")
     what = "values" if facts["task"] == "regression" else "classes"

@@ -17,7 +17,7 @@ from ferbench.reporting.statistics import Estimate, Replicates, Resampling, esti
 
 _FEW_GROUPS = 20
 _BEFORE_SCORES = (
-    *("rank", "kind", "dataset", "protocol", "sampler", "model", "variant"),
+    *("rank", "kind", "dataset", "protocol", "sampler", "model", "variant", "row"),
     *("seeds", "folds", "n_test", "n_leakfree", "selection"),
 )
 _AFTER_SCORES = ("params", "flops", "train_seconds", "images_per_second", "extra_data", "reported", "delta", "notes")
@@ -87,6 +87,7 @@ def record_of(
         "rank": rank,
         "kind": "measured",
         **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
+        "row": row.name,
         "seeds": len(row.seeds),
         "folds": row.folds,
         "n_test": len(row.ids),
@@ -125,7 +126,7 @@ def notes_of(measured: Measured) -> list[str]:
     if row.selection == "oracle":
         notes.append("oracle: weights chosen on the test set, not ranked")
     if key["limit"] is not None:
-        notes.append(f"trained on the first {key['limit']:,} samples only (--limit)")
+        notes.append(f"trained on {part_of_training(key['limit'])} only (--limit)")
     if facts.get("partial"):
         notes.append(f"partial copy of the data: {facts['partial']}")
     if facts.get("synthetic"):
@@ -147,6 +148,11 @@ def notes_of(measured: Measured) -> list[str]:
         notes.append(f"mixed environments: {', '.join(mixed)}")
     told = [note for cell in row.cells for note in cell.status.get("notes") or []]
     return [*notes, *map(str, facts.get("notes", [])), *map(str, told)]
+
+
+def part_of_training(limit: int | float) -> str:
+    """A limit for people: ``2,000 training samples``, ``10 % of the training samples``."""
+    return f"{limit:,} training samples" if limit >= 1 else f"{100 * limit:g} % of the training samples"
 
 
 def _setting(row: Row, name: str) -> str:

@@ -45,7 +45,7 @@ class Row:
 
     ``cells``: those of the complete seeds. ``scored``: test predictions of each complete seed, the samples of its folds
     pooled; samples stand in the same order for all. ``ids``: str [n], ``folds_of``: int [n]. ``planned``: seeds asked
-    for.
+    for. ``name``: what the suite calls it, where it names its rows.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Row:
     scored: tuple[Scored, ...]
     ids: np.ndarray
     folds_of: np.ndarray
+    name: str = ""
 
     @property
     def record(self) -> Mapping[str, Any]:

@@ -67,6 +67,8 @@ def _names(block: Block) -> list[Column]:
         Column("#", tuple(_rank(row) for row in rows)),
         Column("method", tuple(_method(row, block) for row in rows), right=False),
     ]
+    if any(row["row"] for row in rows):
+        columns.append(Column("row", tuple(row["row"] or "" for row in rows), right=False))
     if any(row["sampler"] not in ("", "plain") for row in rows):
         columns.append(Column("sampler", tuple(row["sampler"] for row in rows), right=False))
     if len(block.protocols) > 1:

@@ -57,7 +57,7 @@ def run(
     samplers: Sequence[str] = (),
     seeds: int | Sequence[int] | None = None,
     epochs: int | None = None,
-    limit: int | None = None,
+    limit: int | float | None = None,
     set: dict[str, Any] | None = None,
     out: str | Path = "ferbench-runs",
     device: str | None = None,
@@ -193,6 +193,7 @@ class Run:
                 "suite": plan.suite.model_dump(mode="json"),
                 "run": plan.run.model_dump(mode="json"),
                 "cells": [cell.id for cell in plan.cells],
+                "rows": plan.names,
                 "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
             }
         )

@@ -17,6 +17,7 @@ from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.plugins import Installed
+from ferbench.running.parts import parts_of
 from ferbench.running.records import (
     Configured,
     Place,
@@ -63,6 +64,8 @@ class Plan:
     cells: tuple[PlannedCell, ...]
     skipped: tuple[Skipped, ...]
     tables: dict[str, Loaded] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """Names of the suite's rows by row id, where it has any; one row may have several."""
 
 
 def make_plan(request: Request, installed: Installed) -> Plan:
@@ -75,10 +78,12 @@ class Planner:
     """Builds one plan; remembers cells by id so that shared requirements appear once."""
 
     def __init__(self, request: Request, installed: Installed, suite: Suite) -> None:
-        self.request, self.installed, self.suite = request, installed, suite
+        self.request, self.installed, self.suite, self.part = request, installed, suite, suite
         self.run = run_settings(request, suite)
-        self.overrides: tuple[Override, ...] = overrides_of(suite, request.overrides)
+        self.overrides: tuple[Override, ...] = ()
         self.used: set[str] = set()
+        self.known: set[str] = set()
+        self.names: dict[str, list[str]] = {}
         self.cells: dict[str, PlannedCell] = {}
         self.skipped: list[Skipped] = []
         self.tables: dict[str, Loaded] = {}
@@ -88,25 +93,39 @@ class Planner:
         """Make the plan."""
         for metric in self.suite.metrics:
             self.installed.metric(metric)
-        models = [self.installed.model(name) for name in self.installed.expand("models", self.suite.models)]
-        samplers = [self.installed.sampler(name) for name in self.installed.expand("samplers", self.suite.samplers)]
+        for part in parts_of(self.suite, self.request, self.installed):
+            self._plan_part(part)
+        narrowed = self.request.models or self.request.samplers
+        meant = self.request.overrides if narrowed else overrides_of(self.suite, self.request.overrides)
+        unmatched(meant, self.used, sorted(self.known))
+        if not self.cells:
+            reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
+            raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
+        names = {row: ", ".join(names) for row, names in self.names.items()}
+        return Plan(self.suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
+
+    def _plan_part(self, part: Suite) -> None:
+        """Plan a named row of the suite, or a suite without rows."""
+        earlier, self.part, self.used = self.used, part, set()
+        self.overrides = overrides_of(part, self.request.overrides)
+        models = [self.installed.model(name) for name in self.installed.expand("models", part.models)]
+        samplers = [self.installed.sampler(name) for name in self.installed.expand("samplers", part.samplers)]
         samplings = [self._sampling(sampler) for sampler in samplers]
         for place in self._places():
             for sampling in samplings:
                 for model in models:
                     self._row(place, sampling, model)
-        narrowed = self.request.models or self.request.samplers
-        known = [key for model in models for key in keys_of(model)]
-        known += [key for sampler in samplers for key in dotted(sampler.options, "sampler.options")]
-        unmatched(self.request.overrides if narrowed else self.overrides, self.used, known)
-        if not self.cells:
-            reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
-            raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
-        return Plan(self.suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables)
+        known = {key for model in models for key in keys_of(model)}
+        known |= {key for sampler in samplers for key in dotted(sampler.options, "sampler.options")}
+        if part.name:
+            own = [item for item in overrides_of(part) if str(item) not in self.suite.set]
+            unmatched(own, self.used, sorted(known), f"the row {part.name!r}")
+        self.used |= earlier
+        self.known |= known
 
     def _places(self) -> Iterator[Place]:
-        plain = [name for name in self.suite.datasets if "@" not in name]
-        names = [name for name in self.suite.datasets if "@" in name]
+        plain = [name for name in self.part.datasets if "@" not in name]
+        names = [name for name in self.part.datasets if "@" in name]
         for entry in [*self.installed.expand("datasets", plain), *names]:
             name, _, protocol = entry.partition("@")
             dataset = self.installed.dataset(name)
@@ -114,9 +133,9 @@ class Planner:
             try:
                 loaded = self.tables.get(name) or load(dataset)
             except MissingDataError:
-                if entry in self.suite.datasets:
+                if entry in self.part.datasets:
                     raise
-                self.skipped.append(Skipped(name, f"not registered; `ferbench show {name}` says where to get it"))
+                self._skip(name, f"not registered; `ferbench show {name}` says where to get it")
                 continue
             self.tables[name] = loaded
             if rule.name not in loaded.protocols:
@@ -136,25 +155,35 @@ class Planner:
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
         why = misfit(place, sampling.sampler, model)
         if why:
-            what = f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}"
-            self.skipped.append(Skipped(what, why))
+            self._skip(f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}", why)
             return
         configured = self._configure(model)
         once = sampling.sampler.name == "plain" and _seedless(model)
         for fold in range(len(place.division.folds)):
-            for seed in (DETERMINISTIC_SEED,) if once else self.suite.seeds:
-                self._cell(place, sampling, configured, seed, fold, ())
+            for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
+                key = self._cell(place, sampling, configured, seed, fold, ())
+                if self.part.name:
+                    self._name(key)
+
+    def _name(self, cell: str) -> None:
+        names = self.names.setdefault(self.cells[cell].record["row_id"], [])
+        if self.part.name not in names:
+            names.append(self.part.name)
+
+    def _skip(self, what: str, why: str) -> None:
+        if Skipped(what, why) not in self.skipped:
+            self.skipped.append(Skipped(what, why))
 
     def _configure(self, model: Model, required: bool = False) -> Configured:
         """Apply suite, ``--epochs`` and ``--set``; of these, a required model only follows ``--epochs``."""
         recipe, options, modified = model.recipe, model.options, []
         name = model.full_name
-        if self.suite.epochs is not None and model.build is not None:
-            modified += ["epochs"] if self.suite.epochs != recipe.total_epochs else []
-            recipe = recipe.with_epochs(self.suite.epochs)
+        if self.part.epochs is not None and model.build is not None:
+            modified += ["epochs"] if self.part.epochs != recipe.total_epochs else []
+            recipe = recipe.with_epochs(self.part.epochs)
         if not required:
-            if self.suite.selection is not None and model.build is not None:
-                recipe = revised(recipe, {"selection": self.suite.selection}, f"{name}: recipe")
+            if self.part.selection is not None and model.build is not None:
+                recipe = revised(recipe, {"selection": self.part.selection}, f"{name}: recipe")
             changes = under("recipe", self.overrides, name)
             if model.build is None:
                 changes = {key: value for key, value in changes.items() if key.startswith("input.")}
@@ -180,7 +209,7 @@ class Planner:
     ) -> str:
         """Plan a cell and what it requires; return its id."""
         requires = self._required(place, sampling, configured.model, seed, fold, chain)
-        row = row_key(place, sampling, configured, self.suite.limit)
+        row = row_key(place, sampling, configured, self.part.limit)
         infos = {
             info.name: info
             for info in (
@@ -203,10 +232,11 @@ class Planner:
                 "sources": sources,
             }
             loads = what_to_load(self.installed, [*infos.values(), data_plugin], self.request.plugins)
-            shown = facts(place, configured, fold, self.suite.limit)
+            shown = facts(place, configured, fold, self.part.limit)
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
-            self.cells[key] = PlannedCell(key, name, record, tuple(requires.values()), network)
+            shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
+            self.cells[key] = PlannedCell(key, shown_name, record, tuple(requires.values()), network)
         return key
 
     def _required(

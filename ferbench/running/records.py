@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.data.registry import Loaded
+from ferbench.data.splits import limited_count
 from ferbench.data.summary import Division
 from ferbench.identity import ENGINE_VERSION, RowKey
 from ferbench.nouns.dataset import ProtocolRule
@@ -55,7 +56,7 @@ class Sampling:
     options: Mapping[str, Any]
 
 
-def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int | None) -> RowKey:
+def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int | float | None) -> RowKey:
     """The key of the row to which a cell belongs."""
     return RowKey(
         dataset=place.loaded.dataset.name,
@@ -106,7 +107,7 @@ def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Seque
     }
 
 
-def facts(place: Place, configured: Configured, fold: int, limit: int | None) -> dict[str, Any]:
+def facts(place: Place, configured: Configured, fold: int, limit: int | float | None) -> dict[str, Any]:
     """What the table shows beside the results, none of it part of the id."""
     model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
     trained = model.build is not None
@@ -115,7 +116,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | None) ->
         "classes": list(sizes.classes),
         "ranking": place.rule.ranking or place.rule.name,
         "unit": place.rule.unit,
-        "n_train": sizes.n_train if limit is None else min(limit, sizes.n_train),
+        "n_train": limited_count(limit, sizes.n_train),
         "n_val": sizes.n_val,
         "n_test": sizes.n_test,
         "notes": list(sizes.notes),

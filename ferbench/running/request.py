@@ -27,7 +27,7 @@ class Request:
     samplers: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     epochs: int | None = None
-    limit: int | None = None
+    limit: int | float | None = None
     overrides: tuple[Override, ...] = ()
     out: Path = Path("ferbench-runs")
     device: str | None = None
@@ -36,12 +36,14 @@ class Request:
     plugins: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = {"--epochs": self.epochs, "--limit": self.limit, "--jobs": self.jobs}
+        numbers = {"--epochs": self.epochs, "--jobs": self.jobs}
         problems = [
             Problem(name, f"{number} is too few; give 1 or more")
             for name, number in numbers.items()
             if number is not None and number < 1
         ]
+        if self.limit is not None and (self.limit <= 0 or (self.limit > 1 and not isinstance(self.limit, int))):
+            problems.append(Problem("--limit", f"{self.limit}: give a number of samples, or a share such as 0.1"))
         problems += [Problem("--seeds", f"{seed}: seeds are 0 or more") for seed in self.seeds if seed < 0]
         if self.device is not None:
             problems += _device_problems("--device", self.device)
@@ -85,12 +87,14 @@ def require_device(name: str, cuda: Sequence[str]) -> None:
         raise SettingsError([Problem("--device", f"{name!r} is not there: this machine shows {shown}")])
 
 
-def unmatched(overrides: tuple[Override, ...], used: set[str], known: Sequence[str] = ()) -> None:
-    """Raise SettingsError for overrides that matched nothing in this run; ``known`` are keys that would have."""
+def unmatched(
+    overrides: Sequence[Override], used: set[str], known: Sequence[str] = (), where: str = "this run"
+) -> None:
+    """Raise SettingsError for overrides that matched nothing ``where``; ``known`` are keys that would have."""
     problems = [
         Problem(
             str(item),
-            f"matches nothing in this run.{did_you_mean(item.key, known)} `ferbench show MODEL` lists a recipe's keys",
+            f"matches nothing in {where}.{did_you_mean(item.key, known)} `ferbench show MODEL` lists a recipe's keys",
         )
         for item in overrides
         if not item.key.startswith("run.") and str(item) not in used

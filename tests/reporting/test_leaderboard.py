@@ -34,7 +34,7 @@ def test_the_columns_are_those_of_the_design(out: OutFolder) -> None:
     out.run()
     found = board(out, metrics=[METRICS["accuracy"]])
     assert " ".join(found.columns) == (
-        "rank kind dataset protocol sampler model variant seeds folds n_test n_leakfree selection "
+        "rank kind dataset protocol sampler model variant row seeds folds n_test n_leakfree selection "
         "accuracy_mean accuracy_std accuracy_ci_low accuracy_ci_high accuracy_leakfree train_accuracy "
         "params flops train_seconds images_per_second extra_data reported delta notes"
     )
@@ -60,7 +60,7 @@ def test_another_metric_can_rank(out: OutFolder) -> None:
     assert board(out).rows[0]["model"] == "majority"
     found = board(out, sort="macro-f1")
     assert found.rows[0]["model"] == "net"
-    assert found.columns[12] == "macro-f1_mean"
+    assert found.columns[13] == "macro-f1_mean"
 
 
 def test_an_unknown_metric_to_sort_by_is_named(out: OutFolder) -> None:
@@ -191,7 +191,7 @@ def test_an_oracle_is_shown_but_never_ranked(out: OutFolder) -> None:
 
 @pytest.mark.parametrize(
     ("part", "note"),
-    [({"limit": 500}, "first 500 samples"), ({"facts": {"partial": "no test side"}}, "partial copy")],
+    [({"limit": 500}, "500 training samples"), ({"facts": {"partial": "no test side"}}, "partial copy")],
 )
 def test_rows_of_a_part_of_the_data_stand_apart(out: OutFolder, part: dict[str, Any], note: str) -> None:
     out.row("small", [0.9, 0.9], **part)
