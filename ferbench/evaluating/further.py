@@ -64,6 +64,8 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
     if status["state"] != "done":
         why = f" ({status['cause']})" if status.get("cause") else ""
         return f"it is {status['state']}{why}; only finished cells can be evaluated"
+    if record["facts"].get("kind") == "imported":
+        return "it was imported; its model is not here"
     if not record["facts"]["estimator"]:
         return ""
     if wanted.tta is not None and wanted.tta.name != "none":

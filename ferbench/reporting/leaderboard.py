@@ -138,9 +138,12 @@ def _facts_of(row: Row, samples: str, known: dict[Hashable, SampleFacts]) -> Sam
 def _ranked(
     measured: Sequence[Measured], metric: Metric, samples: dict[str, str]
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """Ranks and ranking notes by row id. Oracles and rows on other samples than most are not ranked."""
+    """Ranks and ranking notes by row id.
+
+    Oracles, imports whose selection is unknown, and rows on other samples than most are not ranked.
+    """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
-    honest = [item for item in measured if item.row.selection != "oracle"]
+    honest = [item for item in measured if item.row.selection not in ("oracle", "unknown")]
     common = Counter(samples[item.row.id] for item in honest).most_common(1)
     contenders = []
     for item in honest:

@@ -85,7 +85,7 @@ def record_of(
     record: dict[str, Any] = dict.fromkeys(columns)
     record |= {
         "rank": rank,
-        "kind": "measured",
+        "kind": facts.get("kind", "measured"),
         **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
         "row": row.name,
         "seeds": len(row.seeds),
@@ -125,6 +125,8 @@ def notes_of(measured: Measured) -> list[str]:
     notes = list(measured.faults)
     if row.selection == "oracle":
         notes.append("oracle: weights chosen on the test set, not ranked")
+    if row.selection == "unknown":
+        notes.append("not ranked: nobody says how its weights were chosen")
     if key["limit"] is not None:
         notes.append(f"trained on {part_of_training(key['limit'])} only (--limit)")
     if facts.get("partial"):
