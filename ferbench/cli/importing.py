@@ -19,7 +19,7 @@ class Selected(StrEnum):
 
 
 def import_file(
-    predictions: Annotated[Path, typer.Argument(help="CSV: id, label, and p_<class> … or prediction.")],
+    predictions: Annotated[Path, typer.Argument(help="CSV: id, label, and p_CLASS … or prediction.")],
     dataset: Annotated[str, typer.Option("-d", "--dataset", help="NAME or NAME@PROTOCOL.")],
     name: Annotated[str, typer.Option(help="What the row is called.")],
     protocol: Annotated[str, typer.Option(help="The protocol, where the data set does not name it.")] = "",
@@ -31,6 +31,7 @@ def import_file(
     extra_data: Annotated[str, typer.Option(help="What else the method was trained on.")] = "",
     url: Annotated[str, typer.Option(help="Where the predictions come from.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
 ) -> None:
     """Add predictions made elsewhere to the leaderboard. Samples are checked, metrics are computed here.
 
@@ -48,7 +49,7 @@ def import_file(
     from ferbench.running.importing import Origin, import_predictions
 
     place = f"{dataset}@{protocol}" if protocol and "@" not in dataset else dataset
-    installed = discover()
+    installed = discover(files=plugin or ())
     origin = Origin(name, seed, fold, selection.value, extra_data, url)
     import_predictions(predictions, place, origin, out, installed)
     print_table(make_leaderboard([out], installed), "table")
