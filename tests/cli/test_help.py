@@ -12,6 +12,7 @@ COMMANDS = [
     ("leaderboard",),
     ("evaluate",),
     ("predict",),
+    ("import",),
     ("list",),
     ("show",),
     ("data",),
