@@ -19,6 +19,7 @@ from ferbench.cli import (
     importing,
     leaderboard,
     listing,
+    new,
     predict,
     run,
     show,
@@ -44,6 +45,7 @@ app.command("import", rich_help_panel="Benchmark")(importing.import_file)
 app.command("list", rich_help_panel="What there is")(listing.list_things)
 app.command("show", rich_help_panel="What there is")(show.show)
 app.add_typer(data.app, name="data", rich_help_panel="What there is")
+app.command("new", rich_help_panel="Plugins")(new.new)
 app.command("doctor", rich_help_panel="Housekeeping")(doctor.doctor)
 app.command("gc", rich_help_panel="Housekeeping")(gc.gc)
 app.command("diff", rich_help_panel="Housekeeping")(diff.diff)

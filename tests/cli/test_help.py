@@ -19,6 +19,7 @@ COMMANDS = [
     ("data", "status"),
     ("data", "add"),
     ("data", "preview"),
+    ("new",),
     ("doctor",),
     ("gc",),
     ("diff",),
