@@ -13,7 +13,9 @@ from ferbench import SettingsError
 from ferbench.plugins import Installed, discover
 from ferbench.running.api import RunResult, make_leaderboard
 from ferbench.running.plan import make_plan
+from ferbench.running.probe import probe_cell
 from ferbench.running.request import Request
+from ferbench.store.files import write_json
 from ferbench.store.store import CellFolder, Store
 from ferbench.suites import Override
 from tests.contract import Contract
@@ -127,3 +129,10 @@ def test_the_table_says_how_well_people_agree(run: RunResult, installed: Install
     most = votes == votes.max(axis=1, keepdims=True)
     assert float(told[1]) == pytest.approx(10 * votes[np.arange(40), labels].mean(), abs=0.051)
     assert float(told[2]) == pytest.approx(100 * (1 / most.sum(axis=1)).mean(), abs=0.051)
+
+
+def test_a_trial_step_has_labels_as_the_training_will(installed: Installed, tmp_path: Path) -> None:
+    request = Request("voted", datasets=("voted@drawn",), models=("hinge",), plugins=(PLUGIN,), device="cpu")
+    (cell,) = make_plan(request, installed).cells
+    write_json(tmp_path / "cell.json", cell.record)
+    assert probe_cell(tmp_path)["step"] > 0, "the loss takes a class for each sample, which is drawn from the votes"
