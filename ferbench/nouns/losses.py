@@ -16,9 +16,9 @@ class CrossEntropy(Settings):
     """Cross-entropy. Its form follows the labels (Barsoum et al. 2016, section 3).
 
     Hard: −log p of the class. Soft: −Σ t log p. Drawn: a label is drawn from t for every epoch, then as hard.
-    Accepted: −log of the largest t·p, t being 1 for accepted classes and 0.001 for the others, which are never all
-    that counts (so in the code that the paper's authors published; a smaller t for all accepted ones alike would add
-    a constant). ``label_smoothing`` there is that much of the mean of −log p over all classes, as for hard labels.
+    Accepted: −log of the largest t·p, t being 1 for accepted classes and 0.001 for the others, as in the code that the
+    authors published; ``label_smoothing`` gives that much weight to the mean of −log p over all classes, as it does
+    for hard labels.
     ``class_weights``: ``balanced`` weights each class by n / (classes · n_class) of the training split, where n_class
     of soft and drawn labels is the sum of the class's shares, and an accepted class has an equal share of its sample;
     a tuple gives the weights; None leaves all equal. Each summand of the loss has its class's weight.
@@ -41,7 +41,7 @@ class Focal(Settings):
 
 
 class SquaredHinge(Settings):
-    """L2-SVM, one class against the rest (Tang 2013, equation 10): Σ over classes of max(0, 1 − s·y)², y = ±1.
+    """L2-SVM, one class against the rest (Tang 2013): Σ over classes of max(0, 1 − s·y)², y = ±1.
 
     The class with the largest margin s is predicted, as in the paper. Stored scores are the softmax of the margins: of
     the same order, but no calibrated probabilities, so that log loss, Brier score and calibration error of such a

@@ -145,7 +145,10 @@ def checked(features: torch.Tensor | None, samples: int) -> torch.Tensor:
 
 
 class CentreTerm:
-    """The centre loss, and the island loss where the settings say so (:class:`ferbench.Centre`)."""
+    """The centre loss, and the island loss where the settings say so (:class:`ferbench.Centre`).
+
+    Centres move once each time it is called: after every part of a batch that is worked off in parts.
+    """
 
     def __init__(self, settings: Centre, head: nn.Linear, device: torch.device) -> None:
         self.settings, self.head = settings, head

@@ -142,7 +142,7 @@ def ferbench_models() -> Iterator[Model]:
     yield Model("shrunk", build=Tiny, recipe=RECIPE.model_copy(update={"terms": (L2(patterns=("head.*",)),)}))
     yield Model("own", build=Tiny, objective=Own, recipe=RECIPE.model_copy(update={"loss": SquaredHinge()}))
     yield Model("heir", build=Tiny, recipe=RECIPE, requires={"teacher": "hinge"})
-    yield Model("mean", estimator=Mean, recipe=Recipe(input=Input()), label_kinds=("soft", "drawn"), deterministic=True)
+    yield Model("mean", estimator=Mean, recipe=Recipe(input=Input()), label_kinds=("drawn",), deterministic=True)
 
 
 @hookimpl
