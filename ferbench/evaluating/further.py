@@ -9,6 +9,7 @@ import numpy as np
 
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import make_splits
+from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
@@ -103,7 +104,9 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
         metrics = [setup.installed.metric(each) for each in setup.installed.names("metrics")]
         write_json(target / "evaluation.json", key)
-        write_evaluation(target, predictions_of(scored), metrics, dataset.task, {})
+        predictions = predictions_of(scored)
+        votes = votes_of(other, predictions.classes, predictions.ids)
+        write_evaluation(target, predictions, metrics, dataset.task, {}, votes)
     return {"cell": folder.id, "evaluation": target.name, **key, "metrics": folder.metrics(target.name)}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
 from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
 from ferbench.evaluating.required import required_cells
@@ -114,7 +115,9 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:
     scored = {name: (split, fitted.scorer.scores(split)) for name, split in sides.items()}
     train = _train_score(setup, fitted.scorer, metrics)
     facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
-    return write_evaluation(folder.path, predictions_of(scored), metrics, setup.dataset.task, facts)
+    predictions = predictions_of(scored)
+    votes = votes_of(setup.loaded, predictions.classes, predictions.ids)
+    return write_evaluation(folder.path, predictions, metrics, setup.dataset.task, facts, votes)
 
 
 def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[str, Any]:
@@ -126,7 +129,8 @@ def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[st
     if train.label_kind != setup.splits.test.label_kind:
         return {}
     scores = scorer.scores(train, SingleView())
-    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes)
+    votes = votes_of(setup.loaded, train.classes, train.ids)
+    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes, votes=votes)
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     values, _ = compute_metrics(scalars, setup.dataset.task, scored)
     return values

@@ -142,7 +142,7 @@ def _objective(setup: Setup, size: int) -> Objective | None:
 
 def _part(setup: Setup, split: Split, numerics: Numerics, sample: Sample | None = None) -> Part:
     feed = open_feed(split, setup.recipe.input, numerics.device, setup.record["run"]["workers"])
-    return Part(feed, np.asarray(split.targets), sample or Sample())
+    return Part(feed, np.asarray(split.targets), sample or Sample(), split.label_kind)
 
 
 def _parts(setup: Setup, numerics: Numerics, sample: Sample) -> dict[tuple[str, ...], Part]:

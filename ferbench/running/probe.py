@@ -57,7 +57,9 @@ def probe_cell(path: Path) -> dict[str, float]:
     net, size = build_network(setup, numerics.device)
     batch = setup.recipe.batch_size
     few = _first(setup.splits.train, batch * STEPS)
-    part = Part(open_feed(few, setup.recipe.input, numerics.device, 0), np.asarray(few.targets), Sample())
+    part = Part(
+        open_feed(few, setup.recipe.input, numerics.device, 0), np.asarray(few.targets), Sample(), few.label_kind
+    )
     one = _first(setup.splits.val, 2)
     val = Part(open_feed(one, setup.recipe.input, numerics.device, 0), np.asarray(one.targets), Sample())
     watch = Stopwatch()

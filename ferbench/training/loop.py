@@ -21,11 +21,13 @@ from ferbench.training.batches import epoch_batches
 from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
+from ferbench.training.labels import relabelled
 from ferbench.training.losses import Supervised, make_loss
 from ferbench.training.optim import LearningRate, make_optimizer
 from ferbench.training.precision import seed_everything
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
+from ferbench.training.terms import Term, make_terms, with_terms
 
 State = dict[str, Any]
 
@@ -34,19 +36,20 @@ def train(net: nn.Module, job: Job) -> Trained:
     """Train ``net`` as the recipe says, going on from the watch's kept state where there is one.
 
     Raises TrainingError when a loss is not finite (with epoch and step), memory does not suffice, scores have the
-    wrong shape, or a stage's patterns name no parameter.
+    wrong shape, a stage's patterns name no parameter, or the network has no features for a term.
     """
     progress, kept = Progress(), job.watch.resume()
     if kept:
         progress = Progress(**kept["progress"], best=kept["best"])
     stages = job.recipe.planned_stages()
     learnable = frozenset(name for name, parameter in net.named_parameters() if parameter.requires_grad)
+    terms = make_terms(job.recipe.terms, net, len(job.classes), job.numerics.device)
     while progress.stage < len(stages):
         stage = stages[progress.stage]
         if kept is None and stage.start == "best" and progress.best is not None:
             net.load_state_dict(progress.best)
         select_trainable(net, stage.trainable, learnable)
-        StageRun(net, job, stage, progress, kept).run()
+        StageRun(net, job, stage, progress, kept, terms).run()
         kept = None
         progress.stage, progress.stage_epoch = progress.stage + 1, 0
         progress.stage_best, progress.stale = -math.inf, 0
@@ -73,10 +76,12 @@ def weights_of(net: nn.Module) -> State:
 class StageRun:
     """One stage of a training."""
 
-    def __init__(self, net: nn.Module, job: Job, stage: Stage, progress: Progress, kept: State | None) -> None:
+    def __init__(
+        self, net: nn.Module, job: Job, stage: Stage, progress: Progress, kept: State | None, terms: tuple[Term, ...]
+    ) -> None:
         self.net, self.job, self.stage, self.progress = net, job, stage, progress
         self.part: Part = job.parts[stage.sides]
-        self.objective = job.objective or _supervised(job, stage, self.part)
+        self.objective = with_terms(job.objective or _supervised(job, stage, self.part), terms)
         learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
         learning += list(getattr(self.objective, "parameters", list)())
         self.optimizer = make_optimizer(_known(stage.optimizer), learning)
@@ -109,13 +114,15 @@ class StageRun:
         batches = self._batches(epoch)
         augmenting = np.random.default_rng((job.seed, 3, epoch))
         drawing = np.random.default_rng((job.seed, 4, epoch))
-        tally = Tally(len(batches), device)
+        labels = self.part.labels((job.seed, 6, epoch))
+        tally = Tally(len(batches), device, self.part.label_kind)
         train_mode(self.net)
         view = View(frames=job.recipe.input.train_frames, training=True)
         feed = self.part.feed.batches(batches, view, (job.seed, 2, epoch))
         for step, (indices, raw) in enumerate(zip(batches, feed, strict=True)):
             lr = self.rate.before_step(progress.stage_epoch * self.steps + step, progress.stage_epoch)
-            batch = job.preparer.train(self._weighted(raw, indices), _known(self.stage.augmentation), augmenting)
+            given = self._weighted(relabelled(raw, labels, indices), indices)
+            batch = job.preparer.train(given, _known(self.stage.augmentation), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
             tally.add(step, result, batch.target)
@@ -185,7 +192,8 @@ class StageRun:
 
 
 def _supervised(job: Job, stage: Stage, part: Part) -> Objective:
-    return Supervised(make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device))
+    loss = make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device, part.label_kind)
+    return Supervised(loss)
 
 
 def _averaged(net: nn.Module, decay: float) -> AveragedModel:

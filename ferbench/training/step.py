@@ -63,7 +63,7 @@ def release_memory(stepper: Stepper) -> None:
 def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:
     stepper.optimizer.zero_grad(set_to_none=True)
     total, scores = None, []
-    logs: dict[str, float] = {}
+    logs: dict[str, float | torch.Tensor] = {}
     for share, piece in _pieces(batch, chunks):
         with stepper.numerics.autocast():
             result = stepper.objective(stepper.net, piece, context)
@@ -72,7 +72,8 @@ def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: in
         total = loss.detach() if total is None else total + loss.detach()
         scores.append(result.scores.detach())
         for name, value in result.logs.items():
-            logs[name] = logs.get(name, 0.0) + share * value
+            known = value.detach() if isinstance(value, torch.Tensor) else value
+            logs[name] = logs.get(name, 0.0) + share * known
     if total is None:
         raise TrainingError("A batch without samples was drawn; the sampler's batch rule must not return empty ones.")
     return StepResult(total, scores[0] if len(scores) == 1 else torch.cat(scores), logs)

@@ -9,25 +9,33 @@ import numpy as np
 import torch
 
 from ferbench.errors import TrainingError
+from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.model import StepResult
+from ferbench.training.labels import main_class
 
 
 class Tally:
-    """Loss of each step, samples that were right, and means of what the objective logs."""
+    """Loss of each step, samples that were right, and means of what the objective logs.
 
-    def __init__(self, steps: int, device: torch.device) -> None:
+    Right is the class of a hard label, the most probable one of a soft or mixed label, the one that was drawn for this
+    epoch, and any accepted one.
+    """
+
+    def __init__(self, steps: int, device: torch.device, kind: LabelKind = "hard") -> None:
         self.losses = torch.zeros(steps, device=device)
         self.right = torch.zeros((), device=device)
         self.samples = 0
-        self.logs: dict[str, float] = {}
+        self.accepted = kind == "accepted"
+        self.logs: dict[str, float | torch.Tensor] = {}
         self.started = time.perf_counter()
 
     def add(self, step: int, result: StepResult, target: torch.Tensor) -> None:
         """Add a step; ``target`` is that of its batch."""
         self.losses[step] = result.loss
         self.samples += len(target)
-        truth = target if target.ndim == 1 else target.argmax(dim=1)
-        self.right += (result.scores.argmax(dim=1) == truth).sum()
+        predicted = result.scores.argmax(dim=1)
+        right = target.gather(1, predicted[:, None]) > 0 if self.accepted else predicted == main_class(target)
+        self.right += right.sum()
         for name, value in result.logs.items():
             self.logs[name] = self.logs.get(name, 0.0) + value / len(self.losses)
 
@@ -43,7 +51,7 @@ class Tally:
             "train_score": float(self.right) / self.samples if scored else None,
             "seconds": seconds,
             "images_per_second": self.samples / seconds,
-            **{f"log_{name}": value for name, value in self.logs.items()},
+            **{f"log_{name}": float(value) for name, value in self.logs.items()},
         }
 
 
