@@ -26,6 +26,8 @@ from ferbench.running.records import (
     label,
     misfit,
     row_key,
+    training_labels,
+    unmixable,
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
@@ -179,6 +181,9 @@ class Planner:
         self, place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int, chain: tuple[str, ...]
     ) -> str:
         """Plan a cell and what it requires; return its id."""
+        why = unmixable(training_labels(place), configured)
+        if why:
+            raise SettingsError([Problem(f"{configured.model.full_name}: recipe.augmentation", why)])
         requires = self._required(place, sampling, configured.model, seed, fold, chain)
         row = row_key(place, sampling, configured, self.suite.limit)
         infos = {

@@ -10,8 +10,9 @@ from typing import Any
 from ferbench.data.registry import Loaded
 from ferbench.data.summary import Division
 from ferbench.identity import ENGINE_VERSION, RowKey
+from ferbench.nouns.augmentation import MIXING
 from ferbench.nouns.dataset import ProtocolRule
-from ferbench.nouns.emotions import LABEL_KIND_OF_TASK
+from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -135,7 +136,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | None) ->
 def misfit(place: Place, sampler: Sampler, model: Model) -> str:
     """Why a combination cannot be trained; empty if it can."""
     loaded, dataset = place.loaded, place.loaded.dataset
-    kind = place.rule.train_labels or LABEL_KIND_OF_TASK[dataset.task]
+    kind = training_labels(place)
     if dataset.task not in model.tasks:
         return f"the data set's task is {dataset.task}, the model takes {', '.join(model.tasks)}"
     if kind not in model.label_kinds:
@@ -150,3 +151,24 @@ def misfit(place: Place, sampler: Sampler, model: Model) -> str:
     if loaded.inputs is None and model.build is None:
         return "estimators need the data in memory, and these stream from disk"
     return ""
+
+
+def unmixable(kind: LabelKind, configured: Configured) -> str:
+    """Why a recipe that mixes samples does not fit training labels of this kind, or the model; empty if it fits."""
+    if configured.model.build is None:
+        return ""
+    stages = configured.recipe.planned_stages()
+    names = [op.name for stage in stages for op in stage.augmentation or () if isinstance(op, MIXING)]
+    if not names:
+        return ""
+    if kind == "accepted":
+        return f"{names[0]} mixes labels by shares, and of accepted ones each is right as a whole; take it out"
+    if kind in ("hard", "drawn") and "soft" not in configured.model.label_kinds:
+        taken = ", ".join(configured.model.label_kinds)
+        return f"{names[0]} makes soft labels, and the model takes {taken} ones alone; take it out"
+    return ""
+
+
+def training_labels(place: Place) -> LabelKind:
+    """The form of the labels on which models train."""
+    return place.rule.train_labels or LABEL_KIND_OF_TASK[place.loaded.dataset.task]
