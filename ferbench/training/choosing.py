@@ -37,11 +37,20 @@ def put_changed(
         return
     rows = [values[places] for values in parameters]
     if x.device.type == "cpu":
-        # numpy copies whole pictures, torch's index_copy byte by byte.
-        result.numpy()[places] = change(torch.from_numpy(x.numpy()[places]), *rows).numpy()
-        return
-    index = torch.from_numpy(places).to(x.device, non_blocking=True)
-    result.index_copy_(0, index, change(x.index_select(0, index), *rows))
+        put_rows(result, places, change(torch.from_numpy(x.numpy()[places]), *rows))
+    else:
+        index = torch.from_numpy(places).to(x.device, non_blocking=True)
+        put_index(result, index, change(x.index_select(0, index), *rows))
+
+
+def put_rows(result: torch.Tensor, places: np.ndarray, pictures: torch.Tensor) -> None:
+    """Write pictures [m, c, h, w] to their ``places`` (int64 [m]) on the CPU: numpy copies each as a whole."""
+    result.numpy()[places] = pictures.numpy()
+
+
+def put_index(result: torch.Tensor, places: torch.Tensor, pictures: torch.Tensor) -> None:
+    """Write pictures to their ``places`` on any device."""
+    result.index_copy_(0, places, pictures)
 
 
 def per_picture(values: np.ndarray, x: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -82,11 +82,8 @@ def _changed(op: Colouring, x: torch.Tensor, parameters: Mapping[str, np.ndarray
 
 def _jittered(op: ColorJitter, x: torch.Tensor, parameters: Mapping[str, np.ndarray]) -> torch.Tensor:
     """Go through the four places of the order; at each, the pictures of which it is the same part go together."""
-    parts = [
-        part for part in PARTS if getattr(op, part) > 0 and not (x.shape[1] == 1 and part in ("saturation", "hue"))
-    ]
     for position in range(len(PARTS)):
-        for part in parts:
-            chosen = parameters["order"][:, position] == list(PARTS).index(part)
-            x = change_some(x, chosen, PARTS[part], parameters[part])
+        for place, (part, change) in enumerate(PARTS.items()):
+            if getattr(op, part) > 0:
+                x = change_some(x, parameters["order"][:, position] == place, change, parameters[part])
     return x

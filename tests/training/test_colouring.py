@@ -23,6 +23,7 @@ from ferbench import (
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.training import filters, tones
 from ferbench.training.augment import apply, draw
+from ferbench.training.choosing import put_index, put_rows
 from ferbench.training.equalising import equalize
 from tests.training.faces import faces
 
@@ -156,6 +157,14 @@ def test_operations_leave_their_input_as_it_was(x: torch.Tensor) -> None:
     for op in ALL:
         apply(op, x, drawn(op, x))
         assert torch.equal(x, before), op.name
+
+
+def test_every_device_puts_changed_pictures_alike(x: torch.Tensor) -> None:
+    places, pictures = np.array([7, 2, 30]), 255 - x[:3]
+    rows, index = x.clone(), x.clone()
+    put_rows(rows, places, pictures)
+    put_index(index, torch.from_numpy(places), pictures)
+    assert torch.equal(rows, index) and torch.equal(rows[places], pictures)
 
 
 def test_probability_nought_never_and_one_always_applies() -> None:
