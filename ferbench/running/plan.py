@@ -25,6 +25,7 @@ from ferbench.running.records import (
     cell_record,
     facts,
     label,
+    label_kinds,
     misfit,
     row_key,
     unsuited,
@@ -157,7 +158,7 @@ class Planner:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
         configured = self._configure(model)
-        if self._skips(place, model, unsuited(place, configured)):
+        if self._skips(place, model, unsuited(label_kinds(place), configured)):
             return
         once = sampling.sampler.name == "plain" and _seedless(model)
         for fold in range(len(place.division.folds)):
@@ -260,7 +261,7 @@ class Planner:
         for role, name in {**sampling.sampler.requires, **model.requires}.items():
             needed = self.installed.model(name)
             configured = self._configure(needed, required=True)
-            why = misfit(place, self.plain.sampler, needed) or unsuited(place, configured)
+            why = misfit(place, self.plain.sampler, needed) or unsuited(label_kinds(place), configured)
             if why:
                 raise SettingsError([Problem(model.full_name, f"requires {name}, which does not fit: {why}")])
             own_seed = DETERMINISTIC_SEED if _seedless(needed) else seed

@@ -15,7 +15,7 @@ from ferbench.errors import DataError
 from ferbench.identity import ENGINE_VERSION, RowKey
 from ferbench.nouns.augmentation import MIXING
 from ferbench.nouns.dataset import ProtocolRule
-from ferbench.nouns.emotions import LABEL_KIND_OF_TASK
+from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
 from ferbench.nouns.losses import LABEL_KINDS
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
@@ -140,7 +140,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | float | 
 def misfit(place: Place, sampler: Sampler, model: Model) -> str:
     """Why a combination cannot be trained; empty if it can."""
     loaded, dataset = place.loaded, place.loaded.dataset
-    kind = place.rule.train_labels or LABEL_KIND_OF_TASK[dataset.task]
+    kind, _ = label_kinds(place)
     if dataset.task not in model.tasks:
         return f"the data set's task is {dataset.task}, the model takes {', '.join(model.tasks)}"
     if kind not in model.label_kinds:
@@ -157,16 +157,21 @@ def misfit(place: Place, sampler: Sampler, model: Model) -> str:
     return ""
 
 
-def unsuited(place: Place, configured: Configured) -> str:
-    """Why a network's recipe cannot be trained on the protocol's labels; empty if it can.
+def label_kinds(place: Place) -> tuple[LabelKind, LabelKind]:
+    """The form of the labels on which models train, and of those on which they are chosen and tested."""
+    tested = LABEL_KIND_OF_TASK[place.loaded.dataset.task]
+    return place.rule.train_labels or tested, tested
+
+
+def unsuited(kinds: tuple[LabelKind, LabelKind], configured: Configured) -> str:
+    """Why a network's recipe cannot be trained on labels of these kinds (in training, at val); empty if it can.
 
     A model with an objective of its own is judged by its ``label_kinds`` alone: the recipe's loss is not used.
     """
     model, recipe = configured.model, configured.recipe
     if model.build is None:
         return ""
-    task_kind = LABEL_KIND_OF_TASK[place.loaded.dataset.task]
-    train_kind = place.rule.train_labels or task_kind
+    train_kind, task_kind = kinds
     for stage in recipe.planned_stages():
         try:
             kind = joined_kind(train_kind, task_kind) if "val" in stage.sides else train_kind
@@ -177,6 +182,8 @@ def unsuited(place: Place, configured: Configured) -> str:
             if kind not in LABEL_KINDS[name]:
                 return f"training labels are {kind}, the {what} {name} takes {', '.join(LABEL_KINDS[name])}"
         mixing = [op.name for op in stage.augmentation or () if isinstance(op, MIXING)]
-        if kind == "accepted" and mixing:
-            return f"training labels are accepted, which {mixing[0]} cannot mix"
+        if mixing and kind == "accepted":
+            return f"{mixing[0]} mixes labels by shares, and of accepted ones each is right as a whole"
+        if mixing and kind in ("hard", "drawn") and "soft" not in model.label_kinds:
+            return f"{mixing[0]} makes soft labels, and the model takes {', '.join(model.label_kinds)} ones alone"
     return ""

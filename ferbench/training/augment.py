@@ -13,7 +13,19 @@ import torch
 from torch.nn import functional
 
 from ferbench.nouns.augmentation import Augmentation
+from ferbench.nouns.colour import (
+    AutoAugment,
+    AutoContrast,
+    ColorJitter,
+    Equalize,
+    GaussianBlur,
+    Posterize,
+    RandAugment,
+    Sharpness,
+    Solarize,
+)
 from ferbench.nouns.geometry import Affine, HorizontalFlip, PadCrop, RandomCrop, RandomErasing
+from ferbench.training import colouring, policies
 from ferbench.training.pixels import check_fits, crop, flip
 from ferbench.training.warp import inverse_matrices, warp
 
@@ -46,6 +58,10 @@ def draw(op: Augmentation, n: int, height: int, width: int, rng: np.random.Gener
             return _draw_affine(op, n, height, width, rng)
         case RandomErasing():
             return _draw_rectangles(op, n, height, width, rng)
+        case ColorJitter() | Solarize() | Posterize() | Equalize() | AutoContrast() | Sharpness() | GaussianBlur():
+            return colouring.draw(op, n, height, width, rng)
+        case RandAugment() | AutoAugment():
+            return policies.draw(op, n, height, width, rng)
 
 
 def apply(op: Augmentation, x: torch.Tensor, parameters: Parameters) -> torch.Tensor:
@@ -65,6 +81,10 @@ def apply(op: Augmentation, x: torch.Tensor, parameters: Parameters) -> torch.Te
             return _affine(op, x, parameters)
         case RandomErasing():
             return erase(x, parameters, op.value)
+        case ColorJitter() | Solarize() | Posterize() | Equalize() | AutoContrast() | Sharpness() | GaussianBlur():
+            return colouring.apply(op, x, parameters)
+        case RandAugment() | AutoAugment():
+            return policies.apply(op, x, parameters)
 
 
 def erase(x: torch.Tensor, parameters: Parameters, value: float) -> torch.Tensor:

@@ -23,6 +23,7 @@ from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
 from ferbench.training.labels import relabelled
 from ferbench.training.losses import Supervised, make_loss
+from ferbench.training.mixing import mix
 from ferbench.training.optim import LearningRate, make_optimizer
 from ferbench.training.precision import seed_everything
 from ferbench.training.step import Stepper, training_step
@@ -123,6 +124,7 @@ class StageRun:
             lr = self.rate.before_step(progress.stage_epoch * self.steps + step, progress.stage_epoch)
             given = self._weighted(relabelled(raw, labels, indices), indices)
             batch = job.preparer.train(given, _known(self.stage.augmentation), augmenting)
+            batch = mix(batch, _known(self.stage.augmentation), len(job.classes), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
             tally.add(step, result, batch.target)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ferbench.errors import DataError, Problem, SettingsError, TrainingError
-from ferbench.nouns.augmentation import Augmentation
+from ferbench.nouns.augmentation import MIXING, Augmentation
 from ferbench.nouns.geometry import RandomCrop, RandomErasing
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
@@ -60,7 +60,7 @@ class Preparer:
         def prepared(x: torch.Tensor) -> torch.Tensor:
             rng.bit_generator.state = start
             for op in augmentation:
-                if not isinstance(op, RandomErasing):
+                if not isinstance(op, (RandomErasing, *MIXING)):
                     x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
             x = self._normalised(x)
             for op in augmentation:

@@ -55,7 +55,7 @@ def test_terms_and_mixing_are_planned_on_labels_for_which_they_have_a_form(insta
     }
     mixing = (Override("recipe.augmentation", [{"name": "mixup"}]),)
     assert skipped(installed, "entropy", overrides=mixing) == {
-        "entropy on voted@accepted": "training labels are accepted, which mixup cannot mix"
+        "entropy on voted@accepted": "mixup mixes labels by shares, and of accepted ones each is right as a whole"
     }
 
 
