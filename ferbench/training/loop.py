@@ -118,7 +118,7 @@ class StageRun:
             batch = job.preparer.train(self._weighted(raw, indices), _known(self.stage.augmentation), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
-            tally.add(step, result, batch.target)
+            tally.add(step, result, batch.target, len(indices))
             progress.micro_batches = max(progress.micro_batches, chunks)
             progress.step += 1
             if self.average and ema and progress.step % ema.every == 0:
