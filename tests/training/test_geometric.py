@@ -97,7 +97,6 @@ def test_a_resized_crop_is_the_same_under_autocast() -> None:
     x, op = faces(4, 20, 20, "grey"), ResizedCrop(size=11)
     boxes = drawn(op, x)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(apply(op, x, boxes), apply(op, x.clone(), boxes))
         under = apply(op, x, boxes)
     assert torch.equal(under, apply(op, x, boxes))
 
@@ -160,7 +159,7 @@ def test_what_enters_a_warped_picture_is_scipys_border(border: str, interpolatio
     expected = []
     for picture, ((xx, xy, right), (yx, yy, down)) in zip(x[:, 0].double().numpy(), matrices, strict=True):
         turn = np.array([[yy, yx], [xy, xx]])
-        offset = middle + (down, right) - turn @ middle
+        offset = middle + np.array([down, right]) - turn @ middle
         order = 0 if interpolation == "nearest" else 1
         expected.append(np.rint(ndimage.affine_transform(picture, turn, offset, order=order, mode=SCIPY[border])))
     result = apply(op, x, p)
@@ -195,6 +194,8 @@ def test_translations_are_parts_of_a_pixel_where_asked() -> None:
 def test_a_perspective_equals_torchvisions(x: torch.Tensor, interpolation: str, fill: float) -> None:
     op = Perspective.model_validate({"distortion": 0.7, "p": 0.8, "interpolation": interpolation, "fill": fill})
     p = drawn(op, x)
+    # Between whole pixels, so that no place lies exactly between two of them, where either would be the nearest.
+    p["corners"] = p["corners"] + np.random.default_rng(0).uniform(-0.3, 0.3, p["corners"].shape)
     height, width = x.shape[2:]
     whole = [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]
     expected = [
