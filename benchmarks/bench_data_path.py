@@ -62,6 +62,7 @@ from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.split import Batch, View
 from ferbench.training.feed import Feed, open_feed
+from ferbench.training.memory import keep_freed_memory
 from ferbench.training.precision import numerics_for
 from ferbench.training.prepare import Preparer
 from ferbench.training.views import expand_views
@@ -159,6 +160,7 @@ class Faces:
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
     torch.set_num_threads(1)
+    keep_freed_memory()
     return faces(COUNT)
 
 

@@ -42,17 +42,22 @@ def erase(x: torch.Tensor, parameters: Mapping[str, np.ndarray], value: float | 
     """Overwrite each sample's rectangles with ``value``, or with noise of a standard normal distribution."""
     inside = _inside(parameters, x.shape[2], x.shape[3])
     if value == "random":
-        noise = np.random.default_rng(parameters["noise"]).standard_normal(
-            (np.count_nonzero(inside), x.shape[1]), np.float32
-        )
-        result = x.clone()
-        places = tuple(torch.from_numpy(axis).to(x.device, non_blocking=True) for axis in np.nonzero(inside))
-        result.permute(0, 2, 3, 1).index_put_(places, torch.from_numpy(noise).to(x.device, non_blocking=True))
-        return result
+        return _noisy(x, inside, np.random.default_rng(parameters["noise"]))
     if x.device.type != "cpu":
-        return x.masked_fill(torch.from_numpy(inside).to(x.device).unsqueeze(1), value)
+        return x.masked_fill(torch.from_numpy(inside).to(x.device, non_blocking=True).unsqueeze(1), value)
     result = x.clone()
     np.copyto(result.permute(0, 2, 3, 1).numpy(), value, where=inside[..., None])
+    return result
+
+
+def _noisy(x: torch.Tensor, inside: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+    result, noise = x.clone(), rng.standard_normal((np.count_nonzero(inside), x.shape[1]), np.float32)
+    if x.device.type == "cpu":
+        result.permute(0, 2, 3, 1).numpy()[inside] = noise
+        return result
+    # Places from the host, since a mask would make the device wait for their number.
+    places = tuple(torch.from_numpy(axis).to(x.device, non_blocking=True) for axis in np.nonzero(inside))
+    result.permute(0, 2, 3, 1).index_put_(places, torch.from_numpy(noise).to(x.device, non_blocking=True))
     return result
 
 

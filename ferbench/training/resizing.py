@@ -56,10 +56,10 @@ def resized_crop(
     # Autocast would round the weights to 8 bits.
     with torch.autocast(x.device.type, enabled=False):
         across = _matrices(boxes["left"], boxes["width"], size, columns, x.device)
-        lines = torch.bmm(x.float().reshape(n, channels * rows, columns), across.transpose(1, 2))
+        lines = torch.bmm(x.float().reshape(n, channels * rows, columns), across)
         lines = lines.add_(0.5).floor_().view(n, channels, rows, size)
         down = _matrices(boxes["top"], boxes["height"], size, rows, x.device)
-        return torch.matmul(down.unsqueeze(1), lines).add_(0.5).to(torch.uint8)
+        return torch.matmul(down.transpose(1, 2).unsqueeze(1), lines).add_(0.5).to(torch.uint8)
 
 
 def _middle(op: ResizedCrop, height: int, width: int) -> tuple[int, int]:
@@ -71,25 +71,22 @@ def _middle(op: ResizedCrop, height: int, width: int) -> tuple[int, int]:
 
 
 def _matrices(start: np.ndarray, length: np.ndarray, size: int, side: int, device: torch.device) -> torch.Tensor:
-    """Weights float32 [n, size, side] by which pixels of a side become those of the result."""
-    n = len(start)
-    scale = (length / size)[:, None]
+    """Weights float32 [n, side, size] by which pixels of a side become those of the result."""
+    scale = (length / size)[:, None, None]
     reach = np.maximum(scale, 1.0)
     middle = scale * (np.arange(size) + 0.5)
     low = np.maximum(middle - reach + 0.5, 0).astype(np.int64)
-    high = np.minimum((middle + reach + 0.5).astype(np.int64), length[:, None])
-    taps = low[..., None] + np.arange((high - low).max())
-    weights = np.maximum(1 - np.abs((taps - middle[..., None] + 0.5) * (1 / reach)[..., None]), 0)
-    weights *= taps < high[..., None]
-    weights /= weights.sum(axis=2, keepdims=True)
-    bits = np.floor(np.log2(WEIGHT_LIMIT / weights.max(axis=(1, 2)))).clip(max=MOST_BITS)
-    unit = np.exp2(-bits)[:, None, None]
-    weights = np.floor(weights / unit + 0.5) * unit
+    high = np.minimum((middle + reach + 0.5).astype(np.int64), length[:, None, None])
+    taps = low + np.arange((high - low).max())[:, None]
+    weights = np.maximum(1 - np.abs((taps - middle + 0.5) * (1 / reach)), 0) * (taps < high)
+    weights /= weights.sum(axis=1, keepdims=True)
+    bits = np.floor(np.log2(WEIGHT_LIMIT / weights.max(axis=(1, 2), keepdims=True))).clip(max=MOST_BITS)
+    weights = np.ldexp(np.floor(np.ldexp(weights, bits.astype(np.int32)) + 0.5), -bits.astype(np.int32))
     places = torch.from_numpy(taps + start[:, None, None]).to(device, non_blocking=True)
-    # Taps without a weight may lie beyond the side.
-    room = torch.zeros((n, size, side + taps.shape[2]), device=device)
     values = torch.from_numpy(weights.astype(np.float32)).to(device, non_blocking=True)
-    return room.scatter_(2, places, values)[..., :side]
+    # Taps without a weight may lie beyond the side.
+    room = torch.zeros((len(start), side + taps.shape[1], size), device=device)
+    return room.scatter_(1, places, values)[:, :side]
 
 
 def _nearest(x: torch.Tensor, boxes: Mapping[str, np.ndarray], size: int) -> torch.Tensor:
