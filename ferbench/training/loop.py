@@ -24,6 +24,7 @@ from ferbench.training.job import Job, Part, Progress, Trained
 from ferbench.training.losses import Supervised, make_loss
 from ferbench.training.optim import LearningRate, make_optimizer
 from ferbench.training.precision import seed_everything
+from ferbench.training.prepare import crops_of
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
 
@@ -86,7 +87,8 @@ class StageRun:
         self.average = _averaged(net, ema.decay) if ema else None
         if kept:
             self._restore(kept)
-        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch)
+        crops = crops_of(_known(stage.augmentation))
+        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch, crops)
 
     def run(self) -> None:
         """Train until the stage's epochs are over or early stopping ends it."""
