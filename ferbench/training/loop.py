@@ -26,6 +26,7 @@ from ferbench.training.losses import Supervised, make_loss
 from ferbench.training.mixing import mix
 from ferbench.training.optim import LearningRate, make_optimizer
 from ferbench.training.precision import seed_everything
+from ferbench.training.prepare import crops_of
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
 from ferbench.training.terms import Term, make_terms, with_terms
@@ -92,7 +93,8 @@ class StageRun:
         self.average = _averaged(net, ema.decay) if ema else None
         if kept:
             self._restore(kept)
-        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch)
+        crops = crops_of(_known(stage.augmentation))
+        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch, crops)
 
     def run(self) -> None:
         """Train until the stage's epochs are over or early stopping ends it."""
@@ -127,7 +129,7 @@ class StageRun:
             batch = mix(batch, _known(self.stage.augmentation), len(job.classes), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
-            tally.add(step, result, batch.target)
+            tally.add(step, result, batch.target, len(indices))
             progress.micro_batches = max(progress.micro_batches, chunks)
             progress.step += 1
             if self.average and ema and progress.step % ema.every == 0:

@@ -17,13 +17,14 @@ from ferbench.training.precision import Numerics
 
 @dataclass(frozen=True)
 class Stepper:
-    """Everything that a step works with."""
+    """Everything that a step works with; ``crops`` says how many pictures of a batch come of each of the data set."""
 
     net: nn.Module
     objective: Objective
     optimizer: torch.optim.Optimizer
     numerics: Numerics
     allow_microbatch: bool
+    crops: int = 1
 
 
 def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[StepResult, int]:
@@ -43,7 +44,7 @@ def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: 
         release_memory(stepper)
         size = len(batch.target)
         if not stepper.allow_microbatch or chunks >= size:
-            raise TrainingError(_advice(stepper, batch, context, size))
+            raise TrainingError(_advice(stepper, batch, context, size // stepper.crops))
         chunks = min(size, chunks * 2)
 
 
@@ -98,7 +99,7 @@ def _pieces(batch: Batch, chunks: int) -> Iterator[tuple[float, Batch]]:
 
 def _advice(stepper: Stepper, batch: Batch, context: StepContext, size: int) -> str:
     fits = size // 2
-    while fits >= 1 and not _fits(stepper, batch, context, fits):
+    while fits >= 1 and not _fits(stepper, batch, context, fits * stepper.crops):
         fits //= 2
     where = f"Out of memory in epoch {context.epoch}, step {context.step}, at batch size {size}"
     if fits < 1:

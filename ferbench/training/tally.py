@@ -24,15 +24,15 @@ class Tally:
     def __init__(self, steps: int, device: torch.device, kind: LabelKind = "hard") -> None:
         self.losses = torch.zeros(steps, device=device)
         self.right = torch.zeros((), device=device)
-        self.samples = 0
+        self.samples = self.scored = 0
         self.accepted = kind == "accepted"
         self.logs: dict[str, float | torch.Tensor] = {}
         self.started = time.perf_counter()
 
-    def add(self, step: int, result: StepResult, target: torch.Tensor) -> None:
-        """Add a step; ``target`` is that of its batch."""
+    def add(self, step: int, result: StepResult, target: torch.Tensor, samples: int) -> None:
+        """Add a step of ``samples`` of the data set; ``target`` is that of its batch, of several crops each or one."""
         self.losses[step] = result.loss
-        self.samples += len(target)
+        self.samples, self.scored = self.samples + samples, self.scored + len(target)
         predicted = result.scores.argmax(dim=1)
         right = target.gather(1, predicted[:, None]) > 0 if self.accepted else predicted == main_class(target)
         self.right += right.sum()
@@ -48,7 +48,7 @@ class Tally:
         return {
             "samples": self.samples,
             "train_loss": float(losses.mean()),
-            "train_score": float(self.right) / self.samples if scored else None,
+            "train_score": float(self.right) / self.scored if scored else None,
             "seconds": seconds,
             "images_per_second": self.samples / seconds,
             **{f"log_{name}": float(value) for name, value in self.logs.items()},

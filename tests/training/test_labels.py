@@ -127,7 +127,7 @@ def test_the_training_score_counts_what_the_labels_call_right(
 ) -> None:
     tally = Tally(1, CPU, kind)
     scores = torch.tensor([[5.0, 0, 0], [1, 0, 0], [2, 1, 0]])
-    tally.add(0, StepResult(torch.tensor(0.5), scores), targets)
+    tally.add(0, StepResult(torch.tensor(0.5), scores), targets, len(targets))
     assert tally.row(0, "single-label")["train_score"] == pytest.approx(right)
     assert len(CLASSES) == scores.shape[1]
 
@@ -136,7 +136,7 @@ def test_what_is_logged_as_a_tensor_is_averaged_as_numbers_are() -> None:
     tally = Tally(2, CPU)
     for step, value in enumerate((1.0, 2.0)):
         logs: dict[str, float | torch.Tensor] = {"number": value, "tensor": torch.tensor(value)}
-        tally.add(step, StepResult(torch.tensor(0.5), torch.eye(3), logs), torch.arange(3))
+        tally.add(step, StepResult(torch.tensor(0.5), torch.eye(3), logs), torch.arange(3), 3)
     row = tally.row(0, "single-label")
     assert (row["log_number"], row["log_tensor"]) == (1.5, 1.5)
     assert isinstance(row["log_tensor"], float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -82,6 +83,12 @@ def test_a_batch_too_large_is_refused_with_the_size_that_fits() -> None:
         training_step(make_stepper(TinyNet(), Hungry(10)), prepared(), CONTEXT, 1)
     with pytest.raises(TrainingError, match="not even one sample"):
         training_step(make_stepper(TinyNet(), Hungry(0), allow=True), prepared(), CONTEXT, 1)
+
+
+def test_the_size_that_fits_counts_pictures_of_the_data_set_not_their_crops() -> None:
+    stepper = replace(make_stepper(TinyNet(), Hungry(5)), crops=5)
+    with pytest.raises(TrainingError, match="at batch size 4; 1 would fit"):
+        training_step(stepper, prepared(), CONTEXT, 1)
 
 
 def by_hand(net: nn.Module, x: torch.Tensor, views: TestViews) -> torch.Tensor:
