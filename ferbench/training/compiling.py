@@ -51,19 +51,17 @@ def compile_network(net: nn.Module) -> None:
     In training and in evaluation each, the first shape that comes is compiled for, as a fixed one. Batches of another
     size, such as the last of an epoch, run as they are: they are few, and compiling for them would cost more.
     """
-    net.compile(dynamic=False)
-    compiled = net._compiled_call_impl
-    assert compiled is not None
-    net._compiled_call_impl = _fixed(net, compiled)  # type: ignore[assignment]
+    plain: Call = net._call_impl
+    net._compiled_call_impl = _fixed(net, plain, torch.compile(plain, dynamic=False))
 
 
-def _fixed(net: nn.Module, compiled: Call) -> Call:
+def _fixed(net: nn.Module, plain: Call, compiled: Call) -> Call:
     shapes: dict[bool, tuple[torch.Size, ...]] = {}
 
     def call(*inputs: torch.Tensor, **named: torch.Tensor) -> Any:
         shape = tuple(value.shape for value in (*inputs, *named.values()))
         if shapes.setdefault(net.training, shape) != shape:
-            return net._call_impl(*inputs, **named)
+            return plain(*inputs, **named)
         try:
             return compiled(*inputs, **named)
         except torch._dynamo.exc.TorchDynamoException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -76,7 +77,7 @@ def _check_patterns(groups: Sequence[ParameterGroup], names: Sequence[str]) -> N
     for number, group in enumerate(groups):
         for pattern in group.patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
-                known = ", ".join(names[:3] + names[-3:] if len(names) > 6 else names)
+                known = ", ".join([*names[:3], *names[-3:]] if len(names) > 6 else names)
                 guess = did_you_mean(pattern, names)
                 message = f"{pattern!r} matches no parameter of the network (such as {known}).{guess}"
                 problems.append(Problem(f"recipe.optimizer.groups.{number}.patterns", message))
@@ -87,20 +88,20 @@ def _check_patterns(groups: Sequence[ParameterGroup], names: Sequence[str]) -> N
 def _of_timm(settings: TimmOptimizer, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     place = "recipe.optimizer.algorithm"
     try:
-        from timm.optim import get_optimizer_class, get_optimizer_info, list_optimizers
+        timm: Any = importlib.import_module("timm.optim")
     except ImportError:
         mend = (
             f"{settings.algorithm!r} comes from timm 1.0 or newer, which is not installed: pip install ferbench[timm]"
         )
         raise SettingsError([Problem(place, mend)]) from None
-    known = list_optimizers()
+    known = timm.list_optimizers()
     if settings.algorithm not in known:
         guess = did_you_mean(settings.algorithm, known) or f" It has {', '.join(known)}."
         raise SettingsError([Problem(place, f"timm has no optimizer {settings.algorithm!r}.{guess}")])
-    if get_optimizer_info(settings.algorithm).second_order:
+    if timm.get_optimizer_info(settings.algorithm).second_order:
         message = f"{settings.algorithm} needs second derivatives, which the engine does not compute"
         raise SettingsError([Problem(place, message)])
-    make = get_optimizer_class(settings.algorithm)
+    make = timm.get_optimizer_class(settings.algorithm)
     try:
         optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay, **settings.options)
     except (TypeError, ValueError, ImportError, RuntimeError, AssertionError) as error:

@@ -65,8 +65,9 @@ class LearningRate:
 
     def _begin(self) -> float:
         schedule = self.schedule
-        rising = isinstance(schedule, OneCycle) and schedule.warmup > 0
-        return max(self.base * schedule.start, schedule.min_lr) if rising else self.base
+        if isinstance(schedule, OneCycle) and schedule.warmup:
+            return max(self.base * schedule.start, schedule.min_lr)
+        return self.base
 
     def _scheduled(self, step: int, epoch: int) -> float:
         """The value ``step`` steps after the warm-up, in ``epoch`` of the stage."""
