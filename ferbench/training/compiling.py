@@ -42,7 +42,7 @@ def decide(wanted: Literal["auto", "always", "never"], device: torch.device, sam
 
 def keep_compiled(folder: Path) -> None:
     """Let Inductor keep what it compiles in ``folder``, where the next cell of the same network finds it."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # torch names one in /tmp as soon as it is imported
 
 
 def compile_network(net: nn.Module) -> None:

@@ -20,9 +20,10 @@ class Block(nn.Module):
 
 
 def test_dropout_sets_every_layer_of_dropout() -> None:
-    net = nn.Sequential(nn.Dropout(0.1), nn.Sequential(nn.Dropout2d(), nn.AlphaDropout()), DropPath(0.2))
-    set_dropout(net, 0.4)
-    assert [net[0].p, *(layer.p for layer in net[1]), net[2].drop_prob] == [0.4, 0.4, 0.4, 0.2]
+    layers = nn.Dropout(0.1), nn.Dropout2d(), nn.AlphaDropout()
+    other = DropPath(0.2)
+    set_dropout(nn.Sequential(layers[0], nn.Sequential(*layers[1:]), other), 0.4)
+    assert [*(layer.p for layer in layers), other.drop_prob] == [0.4, 0.4, 0.4, 0.2]
 
 
 def test_drop_path_rises_linearly_by_layer() -> None:
