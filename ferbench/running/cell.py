@@ -94,14 +94,19 @@ def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
             return _with_changes(folder, kept, setup)
         print(f"The training began on {kept['device']}, which is not here; it starts anew.", flush=True)
         remove_tree(folder.resume)
-    environment = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    environment = _described(setup)
     write_json(folder.path / "environment.json", environment)
     return environment
 
 
+def _described(setup: Setup) -> dict[str, Any]:
+    samples = len(setup.splits.train) * setup.recipe.total_epochs
+    return describe(RunSettings.model_validate(setup.record["run"]), setup.recipe, samples)
+
+
 def _with_changes(folder: CellFolder, kept: dict[str, Any], setup: Setup) -> dict[str, Any]:
     """The kept environment, marked where the training now goes on with another library or machine."""
-    now = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    now = _described(setup)
     changed = {key: now[key] for key in ("versions", "device_name", "machine") if now[key] != kept[key]}
     if changed:
         kept = {**kept, "went_on_with": [*kept.get("went_on_with", []), changed]}

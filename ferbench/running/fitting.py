@@ -113,6 +113,7 @@ def _fit_network(
         objective=_objective(setup, size),
         required=required,
         allow_microbatch=run["allow_microbatch"],
+        compiled=folder.environment.get("compiled", False),
     )
     if isinstance(job.objective, nn.Module):
         job.objective.to(numerics.device)
@@ -127,7 +128,7 @@ def _fit_network(
         "images_per_second": trained.images_per_second,
         "train_seconds": sum(row["seconds"] for row in trained.history),
         "chosen_epoch": trained.best_epoch,
-        "epochs_run": len(trained.history),
+        "epochs_run": len({row["epoch"] for row in trained.history}),
     }
     return Fitted(NetworkScorer(setup, net, numerics, job.preparer, size, run["workers"]), facts, notes)
 

@@ -51,6 +51,7 @@ class Job:
 
     ``parts`` has a :class:`Part` for every combination of sides that a stage names. ``test`` is only there for
     selection ``oracle``. ``size`` is the side of the square picture that the network sees.
+    ``compiled``: the network runs through torch.compile.
     """
 
     recipe: Recipe
@@ -67,6 +68,7 @@ class Job:
     objective: Objective | None = None
     required: Mapping[str, RequiredCell] = field(default_factory=dict)
     allow_microbatch: bool = False
+    compiled: bool = False
 
 
 @dataclass

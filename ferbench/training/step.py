@@ -11,8 +11,11 @@ from torch import nn
 
 from ferbench.errors import TrainingError
 from ferbench.nouns.model import Objective, StepContext, StepResult
+from ferbench.nouns.optimizers import Optimizer
 from ferbench.nouns.split import Batch
+from ferbench.training.gradients import clip
 from ferbench.training.precision import Numerics
+from ferbench.training.sharpness import Draws, buffers_kept, state_kept, uphill
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Stepper:
     optimizer: torch.optim.Optimizer
     numerics: Numerics
     allow_microbatch: bool
+    settings: Optimizer
     crops: int = 1
 
 
@@ -35,9 +39,7 @@ def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: 
     """
     while True:
         try:
-            result = _accumulate(stepper, batch, context, chunks)
-            stepper.optimizer.step()
-            return result, chunks
+            return _update(stepper, batch, context, chunks), chunks
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -59,6 +61,20 @@ def release_memory(stepper: Stepper) -> None:
     gc.collect()
     if stepper.numerics.device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def _update(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:
+    """Gradient, clipping, step. With SAM the result is the first pass's, and what is clipped the second's gradient."""
+    sam, optimizer = stepper.settings.sam, stepper.optimizer
+    draws = Draws.of(context.device, context.rng) if sam else None
+    result = _accumulate(stepper, batch, context, chunks)
+    if sam and draws:
+        with uphill(optimizer, sam), buffers_kept(stepper.net), state_kept(stepper.objective):
+            draws.again(context.device, context.rng)
+            _accumulate(stepper, batch, context, chunks)
+    clip(optimizer, stepper.settings)
+    optimizer.step()
+    return result
 
 
 def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:

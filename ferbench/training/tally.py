@@ -1,4 +1,4 @@
-"""What an epoch adds up to: kept on the device, so that no step waits for it."""
+"""What an epoch, or a part of one, adds up to: kept on the device, so that no step waits for it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class Tally:
     """Loss of each step, samples that were right, and means of what the objective logs.
 
     Right is the class of a hard label, the most probable one of a soft or mixed label, the one that was drawn for this
-    epoch, and any accepted one.
+    epoch, and any accepted one. ``first``: the number of its first step in the epoch.
     """
 
-    def __init__(self, steps: int, device: torch.device, kind: LabelKind = "hard") -> None:
+    def __init__(self, steps: int, device: torch.device, kind: LabelKind = "hard", first: int = 0) -> None:
+        self.first = first
         self.losses = torch.zeros(steps, device=device)
         self.right = torch.zeros((), device=device)
         self.samples = self.scored = 0
@@ -40,10 +41,10 @@ class Tally:
             self.logs[name] = self.logs.get(name, 0.0) + value / len(self.losses)
 
     def row(self, epoch: int, task: str) -> dict[str, Any]:
-        """The epoch's columns of the history. Raises TrainingError when a loss was not finite."""
+        """The columns of the history. Raises TrainingError when a loss was not finite."""
         losses = self.losses.cpu().double().numpy()
         seconds = time.perf_counter() - self.started
-        check_finite(losses, epoch)
+        check_finite(losses, epoch, self.first)
         scored = task in ("single-label", "soft-labels")
         return {
             "samples": self.samples,
@@ -55,11 +56,11 @@ class Tally:
         }
 
 
-def check_finite(losses: np.ndarray, epoch: int) -> None:
-    """Raise TrainingError that names the first step of the epoch whose loss is not finite."""
+def check_finite(losses: np.ndarray, epoch: int, first: int = 0) -> None:
+    """Raise TrainingError that names the first step whose loss is not finite; ``first`` is that of ``losses[0]``."""
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
         raise TrainingError(
-            f"The loss was {losses[bad[0]]} in epoch {epoch}, step {bad[0]} (both from 0). "
+            f"The loss was {losses[bad[0]]} in epoch {epoch}, step {first + bad[0]} (both from 0). "
             'A lower learning rate, or recipe.precision="fp32", usually mends this.'
         )

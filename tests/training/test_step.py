@@ -24,6 +24,7 @@ from ferbench.training.step import Stepper, training_step
 from tests.training.tiny import CLASSES, CPU, NUMERICS, SIDE, SIGNED, TinyNet, make_job, pictures
 
 RECIPE = Recipe(input=SIGNED)
+PLAIN = SGD(lr=0.1, momentum=0.0)
 CONTEXT = StepContext(0, 0, 0, CLASSES, CPU, np.random.default_rng(0))
 
 
@@ -39,8 +40,8 @@ def make_stepper(net: nn.Module, objective: Any = None, allow: bool = False) -> 
     """A stepper with plain descent."""
     settings = CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0, 0.5))
     supervised = Supervised(make_loss(settings, np.zeros(1, np.int64), 3, CPU))
-    optimizer = make_optimizer(SGD(lr=0.1, momentum=0.0), net.parameters())
-    return Stepper(net, objective or supervised, optimizer, NUMERICS, allow)
+    optimizer = make_optimizer(PLAIN, net.named_parameters())
+    return Stepper(net, objective or supervised, optimizer, NUMERICS, allow, PLAIN)
 
 
 @pytest.mark.parametrize("chunks", [2, 3, 20])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from ferbench import SGD, Batch, CrossEntropy, Recipe, SettingsError, Stage, StepContext, StepResult
+from ferbench import SAM, SGD, Batch, CrossEntropy, Recipe, SettingsError, Stage, StepContext, StepResult
 from ferbench.errors import TrainingError
 from ferbench.nouns.losses import L2, Centre
 from ferbench.nouns.losses import Term as TermSettings
@@ -165,7 +165,7 @@ def test_the_norm_of_parameters_is_added_once_a_step(
     batch = Batch({"x": x}, torch.arange(12) % 3)
     settings = L2(patterns=("conv.*", "*.weight"), weight=0.3, squared=squared)
     still = torch.optim.SGD(nets[0].parameters(), lr=0.0)
-    stepper = Stepper(nets[0], with_term(settings, nets[0]), still, NUMERICS, False)
+    stepper = Stepper(nets[0], with_term(settings, nets[0]), still, NUMERICS, False, SGD())
     result, _ = training_step(stepper, batch, CONTEXT, chunks)
     expected = plain()(nets[1], batch, CONTEXT).loss + 0.3 * norm(nets[1])
     expected.backward()  # type: ignore[no-untyped-call]
@@ -173,6 +173,19 @@ def test_the_norm_of_parameters_is_added_once_a_step(
     assert float(result.logs["l2"]) == pytest.approx(float(norm(nets[1]).detach()), rel=1e-5)
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_both_passes_of_sharpness_aware_minimisation_move_the_centres_once() -> None:
+    centres = []
+    for sam in (None, SAM(rho=0.1)):
+        net = Head()
+        objective = with_term(Centre(weight=0.1, alpha=0.5), net)
+        still = torch.optim.SGD(net.parameters(), lr=0.0)
+        stepper = Stepper(net, objective, still, NUMERICS, False, SGD(sam=sam))
+        training_step(stepper, Batch({"x": features()}, LABELS), CONTEXT, 1)
+        centres.append(objective.state_dict()["terms"][0]["centres"])
+    assert centres[0].abs().sum() > 0
+    torch.testing.assert_close(centres[1], centres[0], rtol=0, atol=0)
 
 
 def test_the_root_of_a_norm_of_nothing_has_a_finite_gradient() -> None:
