@@ -17,7 +17,7 @@ from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.geometry import RandomCrop, RandomErasing
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
-from ferbench.nouns.views import TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, TenCrop, TestViews
 from ferbench.training.augment import apply, draw
 from ferbench.training.pixels import centre_crop, channels_first, is_picture, to_grey
 
@@ -160,14 +160,14 @@ def network_size(
             if op.size > size:
                 problems.append(Problem(f"recipe.augmentation.{position}.size", _too_large("crop", op.size, size)))
             size = min(size, op.size)
-    if isinstance(tta, TenCrop):
+    if isinstance(tta, FiveCrop | TenCrop):
         if tta.size > whole:
-            problems.append(Problem("recipe.tta.size", _too_large("ten-crop", tta.size, whole)))
+            problems.append(Problem("recipe.tta.size", _too_large(tta.name, tta.size, whole)))
         elif tta.size != size:
             problems.append(
                 Problem(
                     "recipe.tta.size",
-                    f"the ten crops of {tta.size} pixels must be as large as the pictures in training, {size} pixels; "
+                    f"{tta.name} views of {tta.size} pixels must be as large as the pictures in training, {size}; "
                     f"set one of them, for instance with a random-crop of {tta.size}",
                 )
             )
