@@ -55,8 +55,10 @@ class Sampling:
     options: Mapping[str, Any]
 
 
-def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int | None) -> RowKey:
-    """The key of the row to which a cell belongs."""
+def row_key(
+    place: Place, sampling: Sampling, configured: Configured, limit: int | None, weights: Mapping[str, str]
+) -> RowKey:
+    """The key of the row to which a cell belongs; ``weights``: the initial ones by name, with their SHA-256."""
     return RowKey(
         dataset=place.loaded.dataset.name,
         fingerprint=place.loaded.fingerprint,
@@ -68,6 +70,7 @@ def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int
         variant=configured.model.variant,
         model_options=configured.options,
         recipe=configured.key,
+        weights=dict(weights),
         limit=limit,
     )
 
@@ -106,8 +109,13 @@ def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Seque
     }
 
 
-def facts(place: Place, configured: Configured, fold: int, limit: int | None) -> dict[str, Any]:
-    """What the table shows beside the results, none of it part of the id."""
+def facts(
+    place: Place, configured: Configured, fold: int, limit: int | None, trained_on: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What the table shows beside the results, none of it part of the id.
+
+    ``trained_on``: what its initial weights have seen beyond the row's own training data.
+    """
     model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
     trained = model.build is not None
     return {
@@ -125,7 +133,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | None) ->
         "floor": model.floor,
         "estimator": not trained,
         "modified": list(configured.modified),
-        "extra_data": model.extra_data,
+        "extra_data": ", ".join(dict.fromkeys(filter(None, [model.extra_data, *trained_on]))),
         "epochs": configured.recipe.total_epochs if trained else None,
         "recipe_epochs": model.recipe.total_epochs if trained else None,
         "reported": [asdict(item) | {"paper": None} for item in model.reported],
