@@ -83,7 +83,8 @@ def transfer(
     if not parameters & set(loaded):
         raise TrainingError(
             f"Nothing of {source} fits this network: they are another architecture's. Its parameters are "
-            f"{_shapes({name: own[name] for name in own if name in parameters})}; theirs are {_shapes(weights)}."
+            f"{_shapes({name: own[name] for name in own if name in parameters})}; theirs are "
+            f"{_shapes(dict(sorted(weights.items())))}."
         )
     return Transferred(
         loaded=tuple(loaded),
@@ -170,7 +171,9 @@ def _with_channels(given: torch.Tensor, wanted: Sequence[int]) -> tuple[torch.Te
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> str:
-    return _few([f"{name} {list(value.shape)}" for name, value in tensors.items()])
+    """A few names and shapes; matrices and kernels tell an architecture better than what lies between them."""
+    telling = {name: value for name, value in tensors.items() if value.ndim > 1}
+    return _few([f"{name} {list(value.shape)}" for name, value in (telling or tensors).items()])
 
 
 def _few(names: Sequence[str]) -> str:

@@ -98,8 +98,7 @@ def test_a_linear_probe_keeps_what_was_loaded(
 
 def test_a_cell_goes_on_from_the_one_that_it_requires(contract: Contract, begun: RunResult) -> None:
     cell = started(contract, begun, "student")
-    teacher = cell.record["requires"]["teacher"]
-    assert cell.status["initial"]["from"] == f"the teacher (cell {teacher})"
+    assert cell.status["initial"]["from"] == "the required cell 'teacher'"
     assert cell.status["initial"]["counts"]["loaded"] == 4
     assert cell.record["row"]["weights"] == {}
     assert cell.record["facts"]["extra_data"] == "", "it has seen the row's own training data, and nothing else"
