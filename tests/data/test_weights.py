@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from ferbench import DataError, Weights
+from ferbench.data.provenance import described
 from ferbench.data.weights import (
     add_weights,
     class_difference,
-    described,
     how_to_get,
     load_weights,
     registered_names,
