@@ -34,7 +34,7 @@ def add_file(installed: Installed, name: str, path: Path, trained_on: str, class
     from ferbench.data.provenance import described
     from ferbench.data.weights import add_weights
 
-    path = path.expanduser()
+    path = path.expanduser().absolute()
     named = tuple(part.strip() for part in classes.split(",") if part.strip())
     known = installed.weights
     meta, already = add_weights(described(name, path, known, trained_on, named), path)

@@ -102,7 +102,7 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         raise StoreError(f"Cell {folder.id} ({folder.record['label']}) cannot be evaluated so: {why}.")
     setup = rebuild(folder.record)
     if wanted.tta is not None:
-        check_views(setup, wanted.tta)
+        check_views(setup, wanted.tta, "--tta")
     other, rule = wanted.other or (setup.loaded, setup.rule)
     dataset = other.dataset
     key = {

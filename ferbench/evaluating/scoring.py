@@ -127,13 +127,13 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
     return net.to(device).to(memory_format=torch.channels_last), size
 
 
-def check_views(setup: Setup, tta: TestViews) -> None:
+def check_views(setup: Setup, tta: TestViews, place: str = "recipe.tta") -> None:
     """Raise SettingsError for views that a cell's recipe, model or data cannot give, whatever their size."""
     why = views_misfit(tta, setup.model.inputs, setup.dataset.modality)
     if why:
-        raise SettingsError([Problem("recipe.tta", why)])
+        raise SettingsError([Problem(place, why)])
     if isinstance(tta, RandomViews):
-        drawn_augmentation(setup.recipe)
+        drawn_augmentation(setup.recipe, place)
 
 
 def raw_shape(setup: Setup) -> tuple[int, int, int]:

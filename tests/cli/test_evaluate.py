@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.conftest import Command, Finished
@@ -40,6 +42,16 @@ def test_all_views_are_known_by_name_with_their_settings(ferbench: Command, fini
         assert facts[0]["tta"] == views
         assert facts[0]["metrics"]["test"]["accuracy"] is not None
     assert len(cell.evaluations()) == len(wanted)
+
+
+def test_random_views_need_a_recipe_that_augments(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("tiny")
+    record = json.loads((cell.path / "cell.json").read_text())
+    record["row"]["recipe"]["augmentation"] = []
+    (cell.path / "cell.json").write_text(json.dumps(record))
+    refused = ferbench("evaluate", cell.id, "--out", finished.out, "--tta", "random:3")
+    assert refused.code == 2
+    assert "--tta: random views are draws of the recipe's augmentation, and it has none" in refused.err
 
 
 def test_the_last_weights_are_evaluated(ferbench: Command, finished: Finished) -> None:
