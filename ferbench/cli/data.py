@@ -11,57 +11,77 @@ if TYPE_CHECKING:
     from ferbench.data.registry import Status
 
 app = typer.Typer(
-    help="Register, check and look at data sets.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
+    help="Register, check and look at data sets and weights.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
     no_args_is_help=True,
 )
 
 
 @app.command("status")
 def status(json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False) -> None:
-    """Say which data sets are on this machine.
+    """Say which data sets and weights are on this machine.
 
     Example:
 
         ferbench data status
     """
+    from ferbench.cli import weights
     from ferbench.data.registry import data_root
     from ferbench.data.registry import status as status_of
     from ferbench.plugins import discover
 
     installed = discover()
     found = [status_of(installed.dataset(name)) for name in installed.names("datasets")]
+    trained = weights.found(installed)
     if json:
         from json import dumps
 
-        typer.echo(dumps([_facts(item) for item in found], indent=1))
+        rows = [*(_facts(item) for item in found), *(weights.facts(installed, item) for item in trained)]
+        typer.echo(dumps(rows, indent=1))
         return
     typer.echo(f"Data folder: {data_root()}")
-    width = max((len(item.dataset) for item in found), default=0)
-    for item in found:
-        typer.echo(f"  {item.dataset:<{width}}  {item.state:<10}  {_detail(item)}".rstrip())
+    lines = [(item.dataset, item.state, _detail(item)) for item in found]
+    lines += [(item.name, item.state, weights.detail(installed, item)) for item in trained]
+    width = max((len(name) for name, _, _ in lines), default=0)
+    for number, (name, state, detail) in enumerate(lines):
+        if number == len(found):
+            typer.echo("Weights:")
+        typer.echo(f"  {name:<{width}}  {state:<10}  {detail}".rstrip())
 
 
 @app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="Name of a data set.")],
-    path: Annotated[Path, typer.Argument(help="The download: an archive, file or folder.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set, or of weights.")],
+    path: Annotated[Path, typer.Argument(help="The download: an archive, file or folder; a file of weights.")],
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Take an incomplete or altered copy; every row is marked.")
     ] = False,
+    trained_on: Annotated[str, typer.Option(help="What weights of your own were trained on; tables show it.")] = "",
+    classes: Annotated[str, typer.Option(help="What the outputs of weights mean, in order: a,b,c.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
 ) -> None:
     """Check a download and register it. The same again is no error.
 
-    Example:
+    Examples:
 
         ferbench data add fer2013 fer2013.tar.gz
+
+        ferbench data add my-resnet resnet.pth --trained-on "ImageNet-1k"
     """
     from dataclasses import asdict
 
+    from ferbench.cli import weights
     from ferbench.data.registry import add as register
+    from ferbench.errors import Problem, SettingsError
     from ferbench.plugins import discover
 
-    result = register(discover().dataset(name), path, allow_partial)
+    installed = discover()
+    if weights.are_weights(installed, name, path, trained_on):
+        weights.add_file(installed, name, path, trained_on, classes, json)
+        return
+    dataset = installed.dataset(name)
+    if trained_on or classes:
+        raise SettingsError([Problem(name, "it is a data set; --trained-on and --classes are for weights")])
+    result = register(dataset, path, allow_partial)
     if json:
         from json import dumps
 

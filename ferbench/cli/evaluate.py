@@ -19,7 +19,9 @@ class Which(StrEnum):
 def evaluate(
     cells: Annotated[list[str] | None, typer.Argument(help="Beginnings of cell ids (default: the latest run).")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
-    tta: Annotated[str, typer.Option(help="recipe, none, flip or ten-crop:SIZE.")] = "recipe",
+    tta: Annotated[
+        str, typer.Option(help="recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT.")
+    ] = "recipe",
     weights: Annotated[Which, typer.Option(help="Weights chosen on val, or the last ones.")] = Which.best,
     dataset: Annotated[str, typer.Option("-d", "--dataset", help="Another data set: NAME or NAME@PROTOCOL.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
@@ -30,6 +32,8 @@ def evaluate(
     Examples:
 
         ferbench evaluate --tta ten-crop:40
+
+        ferbench evaluate --tta random:20,seed=1,mean=logit
 
         ferbench evaluate 3f2a --weights last --json
     """

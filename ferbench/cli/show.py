@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = ("models", "datasets", "samplers", "metrics", "suites"
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A model, data set, sampler, metric or suite.")],
+    name: Annotated[str, typer.Argument(help="A model, data set, sampler, metric, suite or weights.")],
     json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
 ) -> None:
     """Show one thing in full: citation, protocols or recipe, parameters, reported results.
@@ -25,15 +25,17 @@ def show(
 
         ferbench show fer2013 --json
     """
+    from ferbench.cli import weights
     from ferbench.errors import UnknownNameError, did_you_mean
     from ferbench.plugins import discover
 
     installed = discover()
-    kinds = [kind for kind in KINDS if _has(installed, kind, name)]
-    if not kinds:
-        known = [each for kind in KINDS for each in installed.names(kind)]
+    trained = {item.name: item for item in weights.found(installed)}
+    things = [_facts(installed, kind, name) for kind in KINDS if _has(installed, kind, name)]
+    things += [weights.facts(installed, trained[name])] if name in trained else []
+    if not things:
+        known = [*trained, *(each for kind in KINDS for each in installed.names(kind))]
         raise UnknownNameError(f"Nothing here is called {name!r}.{did_you_mean(name, known)} See `ferbench list`.")
-    things = [_facts(installed, kind, name) for kind in kinds]
     if json:
         from json import dumps
 
@@ -136,7 +138,8 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    typer.secho(f"{facts['name']}  ({facts['kind']}, plugin {facts['plugin']})", bold=True)
+    plugin = f", plugin {facts['plugin']}" if facts.get("plugin") else ""
+    typer.secho(f"{facts['name']}  ({facts['kind']}{plugin})", bold=True)
     if facts.get("description"):
         typer.echo(facts["description"])
     paper = facts.get("paper")

@@ -99,7 +99,7 @@ def write(root: Path, meta: Meta, arrays: Mapping[str, np.ndarray]) -> Meta:
     """Write a data set and make it the one that ``root`` holds. Raises DataError when the disk refuses."""
     import numpy as np
 
-    with _disk(root):
+    with disk_faults(root):
         root.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
         try:
@@ -160,7 +160,8 @@ def _registered_before(root: Path) -> str:
 
 
 @contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def disk_faults(root: Path) -> Iterator[None]:
+    """Turn faults of the disk (full, read-only, no permission) into DataError with the mend."""
     try:
         yield
     except OSError as error:

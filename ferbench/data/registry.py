@@ -75,12 +75,16 @@ def data_root() -> Path:
 
 
 def dataset_root(dataset: Dataset) -> Path:
-    """Return the folder that holds a data set; names such as ``folder:PATH`` are made fit for the file system."""
-    name = dataset.name
+    """Return the folder that holds a data set."""
+    return data_root() / "datasets" / folder_name(dataset.name)
+
+
+def folder_name(name: str) -> str:
+    """Return a folder's name of its own for ``name``; such as ``folder:PATH`` are made fit for the file system."""
     plain = re.sub(r"[^A-Za-z0-9._+-]", "-", name).strip(".")[:80]
     if plain != name:
         plain += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-    return data_root() / "datasets" / plain
+    return plain
 
 
 def add(dataset: Dataset, path: Path | str, allow_partial: bool = False) -> Registered:

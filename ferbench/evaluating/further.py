@@ -10,18 +10,30 @@ import numpy as np
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import make_splits
 from ferbench.data.votes import votes_of
-from ferbench.errors import DataError, Problem, SettingsError, StoreError
+from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
-from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
+from ferbench.evaluating.scoring import Scorer, check_views, load_scorer, raw_shape
 from ferbench.evaluating.setup import Setup, find_protocol, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule
+from ferbench.nouns.settings import validated
 from ferbench.nouns.split import Split
-from ferbench.nouns.views import FlipView, SingleView, TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
 from ferbench.plugins import Installed
 from ferbench.store.files import write_json
 from ferbench.store.store import CellFolder
 from ferbench.training.precision import choose_device, numerics_for
+
+VIEWS: dict[str, type[SingleView | FlipView | FiveCrop | TenCrop | RandomViews]] = {
+    "none": SingleView,
+    "flip": FlipView,
+    "five-crop": FiveCrop,
+    "ten-crop": TenCrop,
+    "random": RandomViews,
+}
+SIZED = ("five-crop", "ten-crop")
+MAIN = {**dict.fromkeys(SIZED, "size"), "random": "count"}
+"""The setting that a bare number means."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +46,27 @@ class Wanted:
 
 
 def parse_tta(text: str) -> TestViews | None:
-    """``recipe``, ``none``, ``flip`` or ``ten-crop:SIZE``. Raises SettingsError for anything else."""
+    """``recipe`` (None), or views by name: ``flip``, ``ten-crop:40``, ``random:count=20,seed=1,mean=logit``.
+
+    What follows the colon are settings; a bare number is the size of a crop, or the count of random views. Raises
+    SettingsError for anything else.
+    """
     name, _, argument = text.partition(":")
-    if name == "recipe" and not argument:
+    if text == "recipe":
         return None
-    if name == "none" and not argument:
-        return SingleView()
-    if name == "flip" and not argument:
-        return FlipView()
-    if name == "ten-crop" and argument.isdigit() and int(argument) > 0:
-        return TenCrop(size=int(argument))
-    raise SettingsError(
-        [Problem("--tta", f"{text!r} is none of recipe, none, flip, ten-crop:SIZE (such as ten-crop:40)")]
-    )
+    kind = VIEWS.get(name)
+    given = dict(_setting(part, MAIN.get(name, "")) for part in argument.split(",")) if argument else {}
+    if kind is None or "" in given or (name in SIZED and "size" not in given):
+        forms = "recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT"
+        further = "with further settings after a comma, such as ten-crop:40,mean=logit"
+        raise SettingsError([Problem("--tta", f"{text!r} is none of {forms} ({further}).{did_you_mean(name, VIEWS)}")])
+    return validated(kind, given, "--tta")
+
+
+def _setting(text: str, main: str) -> tuple[str, str]:
+    """``KEY=VALUE`` as a pair; a bare number belongs to the key ``main``, anything else to none."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    return (key, value) if equals else (main if key.isdigit() else "", key)
 
 
 def find_other(installed: Installed, text: str) -> tuple[Loaded, ProtocolRule]:
@@ -84,6 +104,8 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     if why:
         raise StoreError(f"Cell {folder.id} ({folder.record['label']}) cannot be evaluated so: {why}.")
     setup = rebuild(folder.record)
+    if wanted.tta is not None:
+        check_views(setup, wanted.tta, "--tta")
     other, rule = wanted.other or (setup.loaded, setup.rule)
     dataset = other.dataset
     key = {

@@ -14,13 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from ferbench.errors import PluginError, StoreError, TrainingError
+from ferbench.errors import PluginError, Problem, SettingsError, StoreError, TrainingError
 from ferbench.evaluating.setup import Setup, net_spec
 from ferbench.nouns.initial import DefaultInit
 from ferbench.nouns.model import Estimator
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Split, View
-from ferbench.nouns.views import TestViews
+from ferbench.nouns.views import RandomViews, TestViews
 from ferbench.store.store import CellFolder
 from ferbench.training.feed import open_feed
 from ferbench.training.inference import score_samples
@@ -28,6 +28,7 @@ from ferbench.training.initialise import initialise
 from ferbench.training.precision import Numerics, seed_everything
 from ferbench.training.prepare import Preparer, network_size, training_statistics
 from ferbench.training.regularise import set_drop_path, set_dropout
+from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 
 class Scorer(Protocol):
@@ -109,10 +110,14 @@ def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str,
 
 
 def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
-    """Build and initialise the cell's network from its seed; return it and the side of the pictures that it sees."""
+    """Build and initialise the cell's network from its seed; return it and the side of the pictures that it sees.
+
+    Raises SettingsError for views at test that the recipe or the pictures cannot give.
+    """
     shape = raw_shape(setup)
     recipe = setup.recipe
     size = network_size(shape[1], recipe.input, recipe.augmentation, recipe.tta)
+    check_views(setup, recipe.tta)
     seed_everything(setup.record["seed"])
     build = resolve(setup.model.build)
     net = build(net_spec(setup, shape, size), **setup.model_options.model_dump())
@@ -125,6 +130,15 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
     if not isinstance(recipe.init, DefaultInit):
         initialise(net, recipe.init)
     return net.to(device).to(memory_format=torch.channels_last), size
+
+
+def check_views(setup: Setup, tta: TestViews, place: str = "recipe.tta") -> None:
+    """Raise SettingsError for views that a cell's recipe, model or data cannot give, whatever their size."""
+    why = views_misfit(tta, setup.model.inputs, setup.dataset.modality)
+    if why:
+        raise SettingsError([Problem(place, why)])
+    if isinstance(tta, RandomViews):
+        drawn_augmentation(setup.recipe, place)
 
 
 def raw_shape(setup: Setup) -> tuple[int, int, int]:

@@ -47,8 +47,9 @@ Init = Annotated[DefaultInit | HeInit | XavierInit | TruncatedNormalInit | Norma
 class InitFrom(Settings):
     """Begin with trained weights: a registered file (``weights``) or a required cell (``role``).
 
-    ``transfer`` leaves out the last layer and whatever does not fit, and says so; ``continue`` wants every parameter,
-    and the same classes in the same order.
+    ``transfer`` leaves out the last layer and whatever does not fit, and says so; a convolution that sees the picture
+    is adapted from 3 channels to 1 or from 1 to 3. ``continue`` wants every parameter, and the same classes in the same
+    order.
     """
 
     weights: str | None = None

@@ -10,7 +10,8 @@ class Weights:
     """A published file of weights: named by models, registered by users (``ferbench data add NAME PATH``).
 
     ``trained_on`` is shown under ``extra_data`` of every row that begins with it. ``sha256`` is that of the published
-    file, empty where it is not known. ``classes``: what its outputs mean, in order, where that is known.
+    file, or its first digits, as in torchvision's file names; empty where it is not known: any file is taken then.
+    ``classes``: what its outputs mean, in order, where that is known.
     """
 
     name: str

@@ -16,6 +16,7 @@ from ferbench.nouns.model import Model
 from ferbench.nouns.paper import Reported
 from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.suite import Suite
+from ferbench.nouns.weights import Weights
 from ferbench.plugins.quarantine import (
     EVENT_HOOKS,
     KINDS,
@@ -72,6 +73,12 @@ class Installed:
     def reported(self) -> tuple[Reported, ...]:
         """Published numbers of methods that are not installed."""
         return tuple(row for _, contents in self._in_use() for row in contents.reported)
+
+    @property
+    def weights(self) -> dict[str, Weights]:
+        """Files of weights that installed models name, by name; a family's models are not asked."""
+        models = [model for _, contents in self._in_use() for model in contents.objects["models"].values()]
+        return {each.name: each for model in sorted(models, key=key_of) for each in model.weights}
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of a kind, sorted, every variant of a model included; families are not."""

@@ -32,6 +32,7 @@ from ferbench.nouns.model import FitContext, Objective, RequiredCell, TrainingDa
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.sampler import Sample, SampleContext
 from ferbench.nouns.split import Split
+from ferbench.running.beginning import begin
 from ferbench.running.keeping import Keeper
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
@@ -97,6 +98,7 @@ def _fit_network(
     net, size = build_network(setup, numerics.device)
     facts: dict[str, Any] = {"params": parameters(net), "flops": flops(net, net_spec(setup, raw_shape(setup), size))}
     keeper = Keeper(folder, run["checkpoint_seconds"], recipe.total_epochs)
+    begun = begin(setup, folder, net, size, keeper.goes_on)
     test = _part(setup, setup.splits.test, numerics) if recipe.selection == "oracle" else None
     job = Job(
         recipe=recipe,
@@ -123,8 +125,11 @@ def _fit_network(
     write_with(folder.path / "best.safetensors", lambda path: save_weights(trained.best, path))
     write_with(folder.path / "last.safetensors", lambda path: save_weights(trained.last, path))
     net.load_state_dict(trained.best)
-    notes = (f"{trained.micro_batches} micro-batches a step",) if trained.micro_batches > 1 else ()
+    notes = begun.notes
+    if trained.micro_batches > 1:
+        notes += (f"{trained.micro_batches} micro-batches a step",)
     facts |= {
+        **begun.facts,
         "images_per_second": trained.images_per_second,
         "train_seconds": sum(row["seconds"] for row in trained.history),
         "chosen_epoch": trained.best_epoch,

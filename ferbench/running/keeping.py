@@ -29,19 +29,27 @@ class Keeper:
         self.kept_at = self.told_at = time.monotonic()
         self.begun: float | None = None
 
+    def goes_on(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self._kept() is not None
+
     def resume(self) -> dict[str, Any] | None:
         """The kept state; None where there is none or a kill left it damaged (the cell then starts anew)."""
+        state = self._kept()
+        if state is not None:
+            print(f"Going on after epoch {state['progress']['epoch'] - 1}.", flush=True)
+        return state
+
+    def _kept(self) -> dict[str, Any] | None:
         path = self.folder.resume / "state.pt"
         if not path.exists():
             return None
         try:
-            state = load_state(path)
+            return load_state(path)
         except DAMAGE as error:
             path.replace(path.with_name("state.damaged"))
             print(f"The kept state is damaged ({error}); it is set aside, and training starts anew.", flush=True)
             return None
-        print(f"Going on after epoch {state['progress']['epoch'] - 1}.", flush=True)
-        return state
 
     def epoch_ended(self, history: list[dict[str, Any]], state: Callable[[], dict[str, Any]]) -> None:
         """Write the history; keep the state if the last one is old enough."""

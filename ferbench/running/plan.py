@@ -16,7 +16,9 @@ from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
+from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
+from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.records import (
     Configured,
@@ -33,6 +35,7 @@ from ferbench.running.records import (
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
 from ferbench.suites import Override, applied, dotted, overrides_of, under
+from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
 """The seed of models to which seeds make no difference, so that every run shares their one cell."""
@@ -161,11 +164,18 @@ class Planner:
         if self._skips(place, model, unsuited(label_kinds(place), configured)):
             return
         once = sampling.sampler.name == "plain" and _seedless(model)
-        for fold in range(len(place.division.folds)):
-            for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
-                key = self._cell(place, sampling, configured, seed, fold, ())
-                if self.part.name:
-                    self._name(key)
+        before = dict(self.cells)
+        keys: list[str] = []
+        try:
+            for fold in range(len(place.division.folds)):
+                for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
+                    keys.append(self._cell(place, sampling, configured, seed, fold, ()))
+        except UnfitError as error:
+            self.cells = before
+            self._skips(place, model, str(error))
+            return
+        for key in keys if self.part.name else []:
+            self._name(key)
 
     def _name(self, cell: str) -> None:
         names = self.names.setdefault(self.cells[cell].record["row_id"], [])
@@ -216,8 +226,10 @@ class Planner:
         self, place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int, chain: tuple[str, ...]
     ) -> str:
         """Plan a cell and what it requires; return its id."""
+        _check_views(place, configured)
+        start = start_of(configured, self.installed, place.division.folds[fold].classes)
         requires = self._required(place, sampling, configured.model, seed, fold, chain)
-        row = row_key(place, sampling, configured, self.part.limit)
+        row = row_key(place, sampling, configured, self.part.limit, start.hashes)
         infos = {
             info.name: info
             for info in (
@@ -240,7 +252,8 @@ class Planner:
                 "sources": sources,
             }
             loads = what_to_load(self.installed, [*infos.values(), data_plugin], self.request.plugins)
-            shown = facts(place, configured, fold, self.part.limit)
+            begun = self.cells[requires[start.role]].record if start.role else None
+            shown = facts(place, configured, fold, self.part.limit, start.seen(row, begun))
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -268,6 +281,18 @@ class Planner:
             inner = (*chain, model.full_name)
             requires[role] = self._cell(place, self.plain, configured, own_seed, fold, inner)
         return requires
+
+
+def _check_views(place: Place, configured: Configured) -> None:
+    """Raise UnfitError or SettingsError for views at test that the model or its recipe cannot give."""
+    model, recipe = configured.model, configured.recipe
+    if model.build is None:
+        return
+    why = views_misfit(recipe.tta, model.inputs, place.loaded.dataset.modality)
+    if why:
+        raise UnfitError(why)
+    if isinstance(recipe.tta, RandomViews):
+        drawn_augmentation(recipe, f"{model.full_name}: recipe.tta")
 
 
 def _seedless(model: Model) -> bool:

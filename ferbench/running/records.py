@@ -60,8 +60,10 @@ class Sampling:
     options: Mapping[str, Any]
 
 
-def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int | float | None) -> RowKey:
-    """The key of the row to which a cell belongs."""
+def row_key(
+    place: Place, sampling: Sampling, configured: Configured, limit: int | float | None, weights: Mapping[str, str]
+) -> RowKey:
+    """The key of the row to which a cell belongs; ``weights``: the initial ones by name, with their SHA-256."""
     return RowKey(
         dataset=place.loaded.dataset.name,
         fingerprint=place.loaded.fingerprint,
@@ -73,6 +75,7 @@ def row_key(place: Place, sampling: Sampling, configured: Configured, limit: int
         variant=configured.model.variant,
         model_options=configured.options,
         recipe=configured.key,
+        weights=dict(weights),
         limit=limit,
     )
 
@@ -111,8 +114,13 @@ def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Seque
     }
 
 
-def facts(place: Place, configured: Configured, fold: int, limit: int | float | None) -> dict[str, Any]:
-    """What the table shows beside the results, none of it part of the id."""
+def facts(
+    place: Place, configured: Configured, fold: int, limit: int | float | None, trained_on: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What the table shows beside the results, none of it part of the id.
+
+    ``trained_on``: what its initial weights have seen beyond the row's own training data.
+    """
     model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
     trained = model.build is not None
     return {
@@ -130,7 +138,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | float | 
         "floor": model.floor,
         "estimator": not trained,
         "modified": list(configured.modified),
-        "extra_data": model.extra_data,
+        "extra_data": ", ".join(dict.fromkeys(filter(None, [model.extra_data, *trained_on]))),
         "epochs": configured.recipe.total_epochs if trained else None,
         "recipe_epochs": model.recipe.total_epochs if trained else None,
         "reported": [asdict(item) | {"paper": None} for item in model.reported],

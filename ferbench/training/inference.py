@@ -7,18 +7,18 @@ import torch
 from torch import nn
 
 from ferbench.errors import TrainingError
+from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.split import Batch, View
-from ferbench.nouns.views import SingleView, TestViews
+from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
 from ferbench.training.feed import Feed
 from ferbench.training.losses import call_network, check_scores
+from ferbench.training.pixels import is_picture
 from ferbench.training.precision import Numerics
 from ferbench.training.prepare import Preparer
-from ferbench.training.views import expand_views, merge_views
-
-TEST_BATCH = 256
-"""Pictures in a batch at test, all views counted: fixed, so that predictions never depend on free memory."""
+from ferbench.training.view_checks import drawn_augmentation
+from ferbench.training.views import expand_views, merge_views, side_by_side, view_count
 
 
 def score_samples(
@@ -33,32 +33,64 @@ def score_samples(
 ) -> np.ndarray:
     """Return float32 [n, k]: probabilities (or values of a regression) of every sample of ``feed``, in its order.
 
-    ``tta`` defaults to one view. The network is left in evaluation mode.
+    ``tta`` defaults to one view. The network is left in evaluation mode. Raises SettingsError or TrainingError for
+    views that the recipe or the samples cannot give.
     """
     views = tta or SingleView()
-    crop = None if views.name == "ten-crop" else size
-    count = {"none": 1, "flip": 2, "ten-crop": 10}[views.name]
-    batch_size = max(1, TEST_BATCH // count)
+    draws = drawn_augmentation(recipe) if isinstance(views, RandomViews) else ()
+    crop = None if isinstance(views, FiveCrop | TenCrop) else size
+    count = view_count(views)
+    batch_size = max(1, recipe.val_batch_size // count)
     indices = np.arange(len(feed))
     batches = [indices[start : start + batch_size] for start in range(0, len(feed), batch_size)]
     net.eval()
     parts = []
     with torch.inference_mode(), numerics.autocast():
-        for batch in feed.batches(batches, View(frames=recipe.input.test_frames), (0,)):
-            parts.append(_score_batch(net, preparer.test(batch, crop, recipe.augmentation), views, task))
+        for place, raw in enumerate(feed.batches(batches, View(frames=recipe.input.test_frames), (0,))):
+            if isinstance(views, RandomViews):
+                batch = _drawn(raw, views, draws, preparer, place)
+            else:
+                batch = _expanded(raw, views, preparer, crop, recipe)
+            scores = call_network(net, batch)
+            check_scores(scores, len(raw.target) * count, scores.shape[-1])
+            parts.append(merge_views(scores, count, views, task))
     return torch.cat(parts).cpu().numpy()
 
 
-def _score_batch(net: nn.Module, batch: Batch, views: TestViews, task: Task) -> torch.Tensor:
-    if len(batch.inputs) > 1 or views.name == "none":
-        scores = call_network(net, batch)
-        check_scores(scores, len(batch.target), scores.shape[-1])
-        return merge_views(scores, 1, views, task)
-    ((name, picture),) = batch.inputs.items()
-    expanded, count = expand_views(picture, views)
-    scores = call_network(net, Batch({name: expanded.contiguous(memory_format=torch.channels_last)}, None))
-    check_scores(scores, len(expanded), scores.shape[-1])
-    return merge_views(scores, count, views, task)
+def _expanded(
+    raw: Batch,
+    views: SingleView | FlipView | FiveCrop | TenCrop,
+    preparer: Preparer,
+    crop: int | None,
+    recipe: Recipe,
+) -> Batch:
+    batch = preparer.test(raw, crop, recipe.augmentation)
+    if isinstance(views, SingleView):
+        return batch
+    name = _one_picture(raw, batch, views)
+    return Batch({name: expand_views(batch.inputs[name], views)}, None)
+
+
+def _drawn(
+    raw: Batch, views: RandomViews, augmentation: tuple[Augmentation, ...], preparer: Preparer, place: int
+) -> Batch:
+    """Draw all views of a batch; each has a generator of its own, so that nothing depends on who reads the batches."""
+    drawn = []
+    with torch.autocast(raw.target.device.type, enabled=False):  # pictures are made as in training, in full precision
+        for view in range(views.count):
+            batch = preparer.train(raw, augmentation, np.random.default_rng((views.seed, view, place)))
+            name = _one_picture(raw, batch, views)
+            drawn.append(batch.inputs[name])
+    return Batch({name: side_by_side(drawn)}, None)
+
+
+def _one_picture(raw: Batch, prepared: Batch, views: TestViews) -> str:
+    """The name of the only input. Raises TrainingError where there are several, or it is no picture."""
+    name, *others = prepared.inputs
+    if others or not is_picture(raw.inputs[name]):
+        held = f"several inputs ({', '.join(prepared.inputs)})" if others else f"{name}, which is no picture"
+        raise TrainingError(f"{views.name} views are of one picture a sample, and these samples hold {held}.")
+    return name
 
 
 def monitored(task: Task, monitor: str, targets: np.ndarray, scores: np.ndarray) -> tuple[float, float]:

@@ -181,12 +181,11 @@ def network_size(
         if tta.size > whole:
             problems.append(Problem("recipe.tta.size", _too_large(tta.name, tta.size, whole)))
         elif tta.size != size:
-            crops = "five" if isinstance(tta, FiveCrop) else "ten"
             problems.append(
                 Problem(
                     "recipe.tta.size",
-                    f"the {crops} crops of {tta.size} pixels must be as large as the pictures in training, {size} "
-                    f"pixels; set one of them, for instance with a random-crop of {tta.size}",
+                    f"{tta.name} views of {tta.size} pixels must be as large as the pictures in training, {size}; "
+                    f"set one of them, for instance with a random-crop of {tta.size}",
                 )
             )
     if problems:

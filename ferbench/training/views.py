@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from ferbench.nouns.emotions import Task
-from ferbench.nouns.views import FlipView, SingleView, TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
 from ferbench.training.pixels import check_fits, five_places
 
 
-def expand_views(x: torch.Tensor, tta: TestViews) -> tuple[torch.Tensor, int]:
-    """Return the views of prepared pictures, float [b·v, c, s, s], those of a sample side by side, and their number v.
+def view_count(tta: TestViews) -> int:
+    """How many views of each sample there are."""
+    match tta:
+        case SingleView():
+            return 1
+        case FlipView():
+            return 2
+        case FiveCrop():
+            return 5
+        case TenCrop():
+            return 10
+        case RandomViews():
+            return tta.count
 
-    ``TenCrop`` gives the corners (top left, top right, bottom left, bottom right), the middle, and the same of the
-    mirror image: torchvision's ``ten_crop``. Raises TrainingError when it is larger than the picture.
+
+def expand_views(x: torch.Tensor, tta: SingleView | FlipView | FiveCrop | TenCrop) -> torch.Tensor:
+    """Return the views of prepared pictures, float [b·v, c, s, s], those of a sample side by side.
+
+    ``FiveCrop`` gives the corners (top left, top right, bottom left, bottom right) and the middle, ``TenCrop`` these
+    and the same of the mirror image: torchvision's ``five_crop`` and ``ten_crop``. Raises TrainingError when a crop is
+    larger than the picture.
     """
     match tta:
         case SingleView():
-            return x, 1
+            return x
         case FlipView():
-            size = (x.shape[2], x.shape[3])
-            views = _empty(x, 2, size)
-            views[:, 0].copy_(x)
-            views[:, 1].copy_(x.flip(3))
-            return views.flatten(0, 1), 2
-        case TenCrop():
+            return side_by_side([x, x.flip(3)])
+        case FiveCrop() | TenCrop():
             check_fits(tta.size, x.shape[2], x.shape[3])
-            views = _empty(x, 10, (tta.size, tta.size))
-            for first, picture in ((0, x), (5, x.flip(3))):
-                for place, (top, left) in enumerate(five_places(x.shape[2], x.shape[3], tta.size)):
-                    views[:, first + place].copy_(picture[:, :, top : top + tta.size, left : left + tta.size])
-            return views.flatten(0, 1), 10
+            pictures = [x] if isinstance(tta, FiveCrop) else [x, x.flip(3)]
+            return side_by_side([view for picture in pictures for view in _five_crops(picture, tta.size)])
+
+
+def side_by_side(views: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Join views [b, c, s, s] to [b·v, c, s, s], channels-last, those of a sample side by side."""
+    count, channels, height, width = views[0].shape
+    joined = torch.empty((count, len(views), height, width, channels), dtype=views[0].dtype, device=views[0].device)
+    for place, view in enumerate(views):
+        joined[:, place].copy_(view.permute(0, 2, 3, 1))
+    return joined.permute(0, 1, 4, 2, 3).flatten(0, 1)
 
 
 def merge_views(logits: torch.Tensor, views: int, tta: TestViews, task: Task) -> torch.Tensor:
@@ -51,7 +71,6 @@ def _probabilities(logits: torch.Tensor, task: Task) -> torch.Tensor:
     return logits.sigmoid() if task == "multi-label" else logits.softmax(-1)
 
 
-def _empty(x: torch.Tensor, views: int, size: tuple[int, int]) -> torch.Tensor:
-    """Room for views, [b, v, c, h, w], laid out channels-last as networks want it."""
-    shape = (x.shape[0], views, *size, x.shape[1])
-    return torch.empty(shape, dtype=x.dtype, device=x.device).permute(0, 1, 4, 2, 3)
+def _five_crops(x: torch.Tensor, size: int) -> list[torch.Tensor]:
+    places = five_places(x.shape[2], x.shape[3], size)
+    return [x[:, :, top : top + size, left : left + size] for top, left in places]

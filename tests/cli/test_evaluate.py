@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.conftest import Command, Finished
@@ -23,6 +25,33 @@ def test_other_views_are_added_without_training(ferbench: Command, finished: Fin
     assert set(flipped.json[0]["metrics"]) >= {"val", "test"}
     assert set(cell.evaluations()) == {flipped.json[0]["evaluation"], cropped.json[0]["evaluation"]}
     assert (cell.path / "history.csv").read_bytes() == history
+
+
+def test_all_views_are_known_by_name_with_their_settings(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("tiny")
+    wanted = {
+        "none": {"name": "none"},
+        "flip:mean=logit": {"name": "flip", "mean": "logit"},
+        "five-crop:6": {"name": "five-crop", "size": 6, "mean": "probability"},
+        "ten-crop:size=6,mean=logit": {"name": "ten-crop", "size": 6, "mean": "logit"},
+        "random": {"name": "random", "count": 10, "seed": 0, "mean": "probability"},
+        "random:3,seed=2": {"name": "random", "count": 3, "seed": 2, "mean": "probability"},
+    }
+    for text, views in wanted.items():
+        facts = ferbench("evaluate", cell.id, "--out", finished.out, "--tta", text, "--device", "cpu", "--json").json
+        assert facts[0]["tta"] == views
+        assert facts[0]["metrics"]["test"]["accuracy"] is not None
+    assert len(cell.evaluations()) == len(wanted)
+
+
+def test_random_views_need_a_recipe_that_augments(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("tiny")
+    record = json.loads((cell.path / "cell.json").read_text())
+    record["row"]["recipe"]["augmentation"] = []
+    (cell.path / "cell.json").write_text(json.dumps(record))
+    refused = ferbench("evaluate", cell.id, "--out", finished.out, "--tta", "random:3")
+    assert refused.code == 2
+    assert "--tta: random views are draws of the recipe's augmentation, and it has none" in refused.err
 
 
 def test_the_last_weights_are_evaluated(ferbench: Command, finished: Finished) -> None:
@@ -62,6 +91,14 @@ def test_without_ids_the_latest_run_is_evaluated_and_what_does_not_apply_left_ou
         ("nearest", ["--tta", "flip"], "test-time views do not apply"),
         ("nearest", ["--weights", "last"], "no last weights"),
         ("tiny", ["--tta", "ten-crop"], "none of recipe, none, flip, ten-crop:SIZE"),
+        ("tiny", ["--tta", "five-crop"], "five-crop:SIZE, random:COUNT"),
+        ("tiny", ["--tta", "ranom:3"], "Did you mean 'random'?"),
+        ("tiny", ["--tta", "flip:2"], "'flip:2' is none of recipe"),
+        ("tiny", ["--tta", "random:0"], "--tta.count: "),
+        ("tiny", ["--tta", "random:3,men=logit"], "--tta.men: unknown key. Did you mean 'mean'?"),
+        ("tiny", ["--tta", "five-crop:6,mean=median"], "--tta.mean: 'median' is not one of probability, logit"),
+        ("nearest", ["--tta", "random:3"], "test-time views do not apply"),
+        ("tiny", ["--tta", "five-crop:100"], "A crop of 100 × 100 pixels does not fit"),
         ("tiny", ["--tta", "ten-crop:100"], "A crop of 100 × 100 pixels does not fit"),
         ("tiny", ["--device", "gpu"], "'gpu' is no device"),
         ("tiny", ["-d", "sqares"], "There is no data set 'sqares'. Did you mean 'squares'"),

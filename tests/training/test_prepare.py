@@ -268,7 +268,7 @@ def test_the_networks_picture_is_what_resizing_and_crops_leave() -> None:
         ((), TenCrop(size=40), "recipe.tta.size"),
         ((RandomCrop(size=44),), TenCrop(size=40), "recipe.tta.size"),
         ((), FiveCrop(size=50), "recipe.tta.size: a five-crop of 50"),
-        ((), FiveCrop(size=40), "recipe.tta.size: the five crops of 40"),
+        ((), FiveCrop(size=40), "recipe.tta.size: five-crop views of 40"),
         ((MultiCrop(size=40),), FiveCrop(size=48), "recipe.tta.size"),
         ((MultiCrop(size=50),), None, "recipe.augmentation.0.size"),
         ((ResizedCrop(size=40), MultiCrop(size=44)), None, "recipe.augmentation.1.size"),
