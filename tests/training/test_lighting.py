@@ -46,8 +46,8 @@ def without_light(values: np.ndarray) -> np.ndarray:
 
 
 def divided(values: np.ndarray) -> np.ndarray:
-    spread = np.sqrt((values**2).mean())
-    return values / spread if spread > 1e-6 else values
+    spread = float(np.sqrt((values**2).mean()))
+    return np.asarray(values / spread) if spread > 1e-6 else values
 
 
 def reference(picture: np.ndarray, equalise: bool, normalise: str) -> np.ndarray:
