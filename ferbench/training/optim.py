@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -71,7 +72,10 @@ class LearningRate:
         if isinstance(schedule, Constant):
             return base
         if isinstance(schedule, Step):
-            return base * schedule.factor ** sum(epoch >= milestone for milestone in schedule.milestones)
+            reached = [epoch >= milestone for milestone in schedule.milestones]
+            if isinstance(schedule.factor, tuple):
+                return base * math.prod(itertools.compress(schedule.factor, reached))
+            return base * schedule.factor ** sum(reached)
         if isinstance(schedule, Cosine):
             return schedule.min_lr + (base - schedule.min_lr) * (1 + math.cos(math.pi * progress)) / 2
         if isinstance(schedule, OneCycle):

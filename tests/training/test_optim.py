@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ferbench.nouns.optimizers import SGD, Adam, AdamW
+from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Step
 from ferbench.training.optim import LearningRate, make_optimizer
 
@@ -35,6 +36,13 @@ def torch_rates(make: object, count: int, every: int) -> list[float]:
 def test_step_equals_multistep() -> None:
     expected = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [2, 4], 0.1), 30, 5)
     assert rates(Step(milestones=(2, 4))) == pytest.approx(expected)
+
+
+def test_every_milestone_may_have_a_factor_of_its_own() -> None:
+    schedule = Step(milestones=(2, 4), factor=(0.5, 0.2))
+    assert rates(schedule, steps=1) == pytest.approx([0.5, 0.5, 0.25, 0.25, 0.05, 0.05])
+    shortened = Recipe(epochs=6, schedule=schedule).with_epochs(2).schedule
+    assert rates(shortened, epochs=2, steps=1) == pytest.approx([0.5, 0.05])
 
 
 def test_cosine_equals_torch_step_by_step() -> None:
