@@ -61,7 +61,8 @@ def add(
     from ferbench.data.registry import add as register
     from ferbench.plugins import discover
 
-    result = register(discover().dataset(name), path, allow_partial)
+    installed = discover()
+    result = register(installed.dataset(name), path, allow_partial, installed.dataset)
     if json:
         from json import dumps
 
