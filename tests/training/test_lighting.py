@@ -42,7 +42,7 @@ def without_light(values: np.ndarray) -> np.ndarray:
     rows, columns = np.mgrid[: values.shape[0], : values.shape[1]]
     terms = np.stack([np.ones(values.size), columns.ravel(), rows.ravel()], axis=1)
     fitted, *_ = np.linalg.lstsq(terms, values.ravel(), rcond=None)
-    return values - (terms @ fitted).reshape(values.shape)
+    return np.asarray(values - (terms @ fitted).reshape(values.shape))
 
 
 def divided(values: np.ndarray) -> np.ndarray:
