@@ -44,7 +44,7 @@ RECIPE = Recipe(
     epochs=100,
     batch_size=32,
     # 0.05 in the authors' CNTK, whose momentum weighs the new gradient by 1 − 0.9; here it has weight one.
-    optimizer=SGD(lr=0.05 * (1 - 0.9), momentum=0.9),
+    optimizer=SGD(lr=0.005, momentum=0.9),
     schedule=Step(milestones=(20, 40), factor=(1 / 2, 1 / 5)),
     loss=CrossEntropy(),
     init=XavierInit(),
@@ -99,7 +99,7 @@ def ferbench_models() -> Iterator[Model]:
                 value=value,
                 locator=f"Table 1, {scheme}",
                 classes=8,
-                caveat=f"mean of 5 runs, standard deviation {spread} points, likely on label.csv's edition of the votes",
+                caveat=f"mean of 5 runs, standard deviation {spread} points, likely on the votes of label.csv",
             )
             for protocol, scheme, value, spread in REPORTED
         ),
