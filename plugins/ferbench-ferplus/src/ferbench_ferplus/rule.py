@@ -11,7 +11,7 @@ import numpy as np
 
 EMOTIONS = 8
 MOST = 3
-"""Emotions that a distribution may hold, but where the last of them are tied."""
+"""Emotions that a distribution may hold; a picture with more of them, by a tie, is dropped."""
 
 
 def majority(counts: np.ndarray) -> np.ndarray:
