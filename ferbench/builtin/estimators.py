@@ -34,14 +34,18 @@ class _FromState:
 class Majority(_FromState):
     """The mean target of the training samples, whatever the input.
 
-    For a single label that is each class's frequency, so the most frequent class is always predicted.
+    For a single label that is each class's frequency, so the most frequent class is always predicted. Where several
+    labels are accepted, frequencies are scaled to a sum of one.
     """
 
     def fit(self, data: TrainingData, context: FitContext) -> None:
         """Average the targets, by weight. Raises TrainingError where no sample has any."""
         weights = _weights(data, "majority")
         votes = _votes(data.targets, len(context.classes))
-        self._arrays = {"mean": weights @ votes / weights.sum()}
+        mean = weights @ votes / weights.sum()
+        if context.task == "single-label" and data.targets.ndim == 2:
+            mean = mean / mean.sum()
+        self._arrays = {"mean": mean}
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The same scores float64 [n, k] for each sample."""

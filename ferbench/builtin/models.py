@@ -118,7 +118,7 @@ def _majority() -> Model:
         estimator="ferbench.builtin.estimators:Majority",
         recipe=Recipe(input=SMALL_PIXELS),
         tasks=("single-label", "multi-label", "soft-labels", "regression"),
-        label_kinds=("hard", "soft", "drawn", "multi-hot", "real"),
+        label_kinds=("hard", "soft", "drawn", "accepted", "multi-hot", "real"),
         description="The mean target of the training split for every sample: class frequencies, or mean values.",
         tags=TAGS,
         deterministic=True,

@@ -81,7 +81,7 @@ def add(
     dataset = installed.dataset(name)
     if trained_on or classes:
         raise SettingsError([Problem(name, "it is a data set; --trained-on and --classes are for weights")])
-    result = register(dataset, path, allow_partial)
+    result = register(dataset, path, allow_partial, installed.dataset)
     if json:
         from json import dumps
 

@@ -33,7 +33,7 @@ class Meta:
 
     ``protocols``: those that the copy offers, empty for all. ``arrays``: file name and size in bytes by role (``ids``,
     ``input image``, ``group subject``, …). ``root``: folder of a streamed set's files, empty otherwise. ``source``:
-    path, size and SHA-256 of the download.
+    path, size and SHA-256 of the download, and the fingerprint of each data set on which it was built.
     """
 
     dataset: str

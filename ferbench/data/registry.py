@@ -20,6 +20,9 @@ from ferbench.nouns.reference import resolve
 if TYPE_CHECKING:
     import numpy as np
 
+BASE = "built on "
+"""Begins a key of :attr:`Meta.source`, before the folder of a data set on which this one was built."""
+
 
 @dataclass(frozen=True)
 class Registered:
@@ -87,11 +90,14 @@ def folder_name(name: str) -> str:
     return plain
 
 
-def add(dataset: Dataset, path: Path | str, allow_partial: bool = False) -> Registered:
+def add(
+    dataset: Dataset, path: Path | str, allow_partial: bool = False, find: Callable[[str], Dataset] | None = None
+) -> Registered:
     """Check a download (file, archive or folder) and keep it, parsed. The same again is no error, and quick.
 
-    Raises DataError that names what is wrong with the download; one that is incomplete or altered passes with
-    ``allow_partial``, which marks every row made from it.
+    ``find`` returns an installed data set by its name, for those that build on another one. Raises DataError that
+    names what is wrong with the download; one that is incomplete or altered passes with ``allow_partial``, which marks
+    every row made from it.
     """
     if dataset.embedded:
         raise DataError(f"{dataset.name!r} is made on first use; there is nothing to add.")
@@ -106,13 +112,15 @@ def add(dataset: Dataset, path: Path | str, allow_partial: bool = False) -> Regi
             identity = background.submit(source_identity, source)
             known = _usable(dataset)
             if known and known.source.get("sha256") == identity.result()["sha256"]:
-                in_place = not known.root or known.root == str(source)
+                in_place = (not known.root or known.root == str(source)) and _base_unchanged(known)
                 if in_place and known.version == dataset.version and (allow_partial or not known.partial):
                     return _registered(dataset, known, already=True)
-            parsed = resolve(dataset.read)(source, ReadContext(allow_partial=allow_partial))
+            base: dict[str, str] = {}
+            context = ReadContext(allow_partial, lambda name: _registered_other(name, find, base))
+            parsed = resolve(dataset.read)(source, context)
             if parsed.partial and not allow_partial:
                 raise DataError(_refusal(dataset, source, parsed.partial))
-            return _registered(dataset, _keep(dataset, parsed, source, identity.result))
+            return _registered(dataset, _keep(dataset, parsed, source, lambda: {**identity.result(), **base}))
     except OSError as error:
         raise DataError(f"{error.filename or source} cannot be read: {error.strerror or error}.") from error
 
@@ -162,6 +170,29 @@ def _usable(dataset: Dataset) -> Meta | None:
     except DataError:
         return None
     return meta
+
+
+def _registered_other(name: str, find: Callable[[str], Dataset] | None, base: dict[str, str]) -> Parsed:
+    """Load a data set on which another one builds, and note its fingerprint in ``base``."""
+    if find is None:
+        return ReadContext().registered(name)
+    other = find(name)
+    loaded = load(other)
+    base[f"{BASE}{dataset_root(other).name}"] = loaded.fingerprint
+    return Parsed(loaded.samples, loaded.inputs, loaded.files, loaded.protocols, loaded.partial)
+
+
+def _base_unchanged(known: Meta) -> bool:
+    """Whether the data sets on which this one was built are still registered as they were then."""
+    base = {role.removeprefix(BASE): value for role, value in known.source.items() if role.startswith(BASE)}
+    for folder, fingerprint in base.items():
+        try:
+            now = cache.read_meta(data_root() / "datasets" / folder)
+        except DataError:
+            return False
+        if now is None or now.fingerprint != fingerprint:
+            return False
+    return True
 
 
 def _keep(

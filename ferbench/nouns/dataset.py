@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ferbench.errors import MissingDataError
 from ferbench.nouns.emotions import LabelKind, Modality, Task
 from ferbench.nouns.paper import Paper
 from ferbench.nouns.split import View
@@ -72,13 +73,6 @@ class ProtocolRule:
 
 
 @dataclass(frozen=True)
-class ReadContext:
-    """Given to a data set's ``read``: whether the user lets an incomplete copy pass (``--allow-partial``)."""
-
-    allow_partial: bool = False
-
-
-@dataclass(frozen=True)
 class Parsed:
     """What a data set's ``read`` returns.
 
@@ -94,6 +88,23 @@ class Parsed:
     protocols: tuple[str, ...] | None = None
     partial: str = ""
     notes: tuple[str, ...] = ()
+
+
+def _nothing_registered(name: str) -> Parsed:
+    raise MissingDataError(f"The data set {name!r} is not on this machine.")
+
+
+@dataclass(frozen=True)
+class ReadContext:
+    """Given to a data set's ``read``.
+
+    ``allow_partial``: whether the user lets an incomplete copy pass (``--allow-partial``). ``registered``: another
+    data set on this machine by its name, for one that builds on it; raises MissingDataError where it is not there.
+    When that one is registered anew from other data, this one is read again too as soon as it is added again.
+    """
+
+    allow_partial: bool = False
+    registered: Callable[[str], Parsed] = _nothing_registered
 
 
 Read = Callable[[Path | None, ReadContext], Parsed]

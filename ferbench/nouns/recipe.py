@@ -20,9 +20,10 @@ class Input(Settings):
 
     ``size``: pictures are resized to this many pixels first (None: as they are). ``channels``: 1 (colour is turned to
     grey) or 3 (grey is repeated); None: as they are. ``equalise``: each picture's histogram is spread evenly, after
-    augmentation. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1], ``imagenet`` (ImageNet's mean and standard
-    deviation), ``mean-std`` (of the training split), ``each`` (of each picture), or ``plane``: scaled to [−1, 1], each
-    picture's plane of light taken off and divided by its standard deviation (Barsoum et al. 2016's code).
+    augmentation; not with ``mean-std``, which is of raw pixels. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1],
+    ``imagenet`` (ImageNet's mean and standard deviation), ``mean-std`` (of the training split), ``each`` (of each
+    picture), or ``plane``: scaled to [−1, 1], each picture's plane of light taken off and divided by its standard
+    deviation (Barsoum et al. 2016's code).
     """
 
     size: int | None = Field(None, gt=0)
@@ -32,6 +33,14 @@ class Input(Settings):
     interpolation: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
     train_frames: int | None = Field(None, gt=0, description="frames of a clip read in training (None: all)")
     test_frames: int | None = Field(None, gt=0, description="frames of a clip read at test (None: all)")
+
+    @model_validator(mode="after")
+    def _one_light(self) -> Input:
+        if self.equalise and self.normalise == "mean-std":
+            raise ValueError(
+                "mean-std are of raw pixels, and equalise changes these: normalise by unit, signed, each or plane"
+            )
+        return self
 
 
 class EarlyStopping(Settings):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from ferbench.nouns.settings import Settings
 
 Milestone = Annotated[int, Field(ge=1)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Scheduling(Settings):
@@ -37,25 +38,34 @@ class Constant(Scheduling):
 class Step(Scheduling):
     """Multiply by ``factor`` when each of the ``milestones`` (epochs of the stage) is reached.
 
-    Or, with ``every``: at epoch ``after``, and every so many epochs from there. Epochs count from 0. (Wujie's code says
-    "every 5 after 80", and first multiplies at epoch 85: ``every = 5, after = 85, factor = 0.9``.)
+    Several factors belong to the milestones one by one (× 1/2 at 20, then × 1/5 at 40). Or, with ``every``: at epoch
+    ``after``, and every so many epochs from there. Epochs count from 0. (Wujie's code says "every 5 after 80", and
+    first multiplies at epoch 85: ``every = 5, after = 85, factor = 0.9``.)
     """
 
     name: Literal["step"] = "step"
     milestones: tuple[Milestone, ...] = ()
     every: int | None = Field(None, ge=1)
     after: int = Field(0, ge=0, description="first epoch at which `every` multiplies (0: after `every` epochs)")
-    factor: float = Field(0.1, gt=0, lt=1)
+    factor: Factor | tuple[Factor, ...] = 0.1
 
     @model_validator(mode="after")
     def _one_rule(self) -> Step:
         if bool(self.milestones) == (self.every is not None):
             raise ValueError("a step schedule needs either milestones or every, and not both")
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError("milestones must ascend")
+        if isinstance(self.factor, tuple) and len(self.factor) != len(self.milestones):
+            raise ValueError("a step schedule needs one factor, or one for each milestone")
         return self
 
     def stretched(self, factor: float) -> Step:
-        """See :meth:`Scheduling.stretched`; every milestone keeps at least one epoch before it."""
-        milestones = tuple(sorted({max(1, round(milestone * factor)) for milestone in self.milestones}))
+        """See :meth:`Scheduling.stretched`; every milestone keeps at least one epoch before it.
+
+        Milestones that fall together are one, unless each has a factor of its own.
+        """
+        moved = [max(1, round(milestone * factor)) for milestone in self.milestones]
+        milestones = tuple(moved if isinstance(self.factor, tuple) else sorted(set(moved)))
         every = None if self.every is None else max(1, round(self.every * factor))
         changes = {"milestones": milestones, "every": every, "after": self.after and max(1, round(self.after * factor))}
         return self.model_copy(update={**changes, "warmup_epochs": self.warmup_epochs * factor})

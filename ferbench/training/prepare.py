@@ -1,7 +1,7 @@
 """From raw pictures to what a network is given.
 
-The order is that of the recipe: grey or colour, augmentation on raw pixels, normalisation, erasing. Grey becomes
-three channels only when it is normalised, so that all before works on a third of the bytes.
+The order is that of the recipe: grey or colour, augmentation on raw pixels, equalisation, normalisation, erasing. Grey
+becomes three channels only when it is normalised, so that all before works on a third of the bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
 from ferbench.nouns.views import FiveCrop, TenCrop, TestViews
 from ferbench.training.augment import apply, draw
+from ferbench.training.lighting import by_picture, lit, scaled
 from ferbench.training.pixels import centre_crop, channels_first, is_picture, padding_problem, resize, to_grey
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
@@ -104,12 +105,26 @@ class Preparer:
                 f"Pictures of {height} × {width} pixels are not square. Set recipe.input.size, or add a random-crop."
             )
         channels = self.settings.channels or given
+        if by_picture(self.settings):
+            return self._lit(x, channels)
         result = torch.empty((count, height, width, channels), device=x.device)
         for channel, (mean, std) in enumerate(zip(*self._moments(channels), strict=True)):
             # (x / 255 - mean) / std as one multiplication and one addition, straight from bytes.
             shift, plane = torch.tensor(-mean / std), x[:, min(channel, given - 1)]
             torch.add(shift, plane, alpha=1 / (255 * std), out=result[..., channel])
         return result.permute(0, 3, 1, 2)
+
+    def _lit(self, x: torch.Tensor, channels: int) -> torch.Tensor:
+        values = scaled(x, self.settings.equalise)
+        if self.settings.normalise in ("each", "plane"):
+            values = lit(values, self.settings.normalise)
+            planes = [values[:, min(channel, x.shape[1] - 1)] for channel in range(channels)]
+        else:
+            moments = zip(*self._moments(channels), strict=True)
+            planes = [
+                (values[:, min(channel, x.shape[1] - 1)] - mean) / std for channel, (mean, std) in enumerate(moments)
+            ]
+        return torch.stack(planes, dim=3).permute(0, 3, 1, 2)
 
     def _moments(self, channels: int) -> Statistics:
         means, stds = self.statistics

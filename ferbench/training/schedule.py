@@ -78,7 +78,7 @@ class LearningRate:
             progress = self._period(schedule, step) if schedule.restart_every else step / self.steps
             return schedule.min_lr + (base - schedule.min_lr) * (1 + math.cos(math.pi * progress)) / 2
         if isinstance(schedule, Step):
-            value = base * schedule.factor ** changes(schedule, epoch)
+            value = base * _product(schedule.factor, changes(schedule, epoch))
         elif isinstance(schedule, OneCycle):
             value = base * _one_cycle(schedule, step / self.steps)
         else:
@@ -100,6 +100,11 @@ def changes(schedule: Step, epoch: int) -> int:
         return sum(epoch >= milestone for milestone in schedule.milestones)
     first = schedule.after or schedule.every
     return 0 if epoch < first else 1 + (epoch - first) // schedule.every
+
+
+def _product(factors: float | tuple[float, ...], count: int) -> float:
+    """One factor ``count`` times, or the first ``count`` of several."""
+    return math.prod(factors[:count]) if isinstance(factors, tuple) else factors**count
 
 
 def _one_cycle(schedule: OneCycle, progress: float) -> float:

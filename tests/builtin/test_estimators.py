@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,8 @@ def test_the_floor_predicts_the_class_frequencies_for_everything() -> None:
 def test_the_floor_of_real_targets_is_their_mean() -> None:
     estimator, context = _made("majority")
     targets = np.array([[1.0, -1.0, 0.0], [3.0, 0.0, 0.0]], np.float32)
-    estimator.fit(TrainingData({"image": np.zeros((2, 1, 2, 2), np.float32)}, targets), context)
+    values = replace(context, task="regression")
+    estimator.fit(TrainingData({"image": np.zeros((2, 1, 2, 2), np.float32)}, targets), values)
     assert estimator.predict({"image": np.zeros((1, 1, 2, 2), np.float32)}).tolist() == [[2.0, -0.5, 0.0]]
 
 
@@ -184,3 +186,10 @@ def test_pixels_that_never_change_do_no_harm_to_logistic_regression() -> None:
     estimator, context = _made("logistic-regression")
     estimator.fit(data, context)
     assert np.isfinite(estimator.predict(data.inputs)).all()
+
+
+def test_the_floor_gives_probabilities_where_several_labels_are_accepted() -> None:
+    estimator, context = _made("majority")
+    accepted = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1]], dtype=np.float32)
+    estimator.fit(TrainingData(_faces(3).inputs, accepted), context)
+    np.testing.assert_allclose(estimator.predict(_faces(1).inputs), [[0.6, 0.2, 0.2]])

@@ -25,10 +25,15 @@ def read(path, context):
     partial = "" if count >= 60 else f"{count} samples instead of 60"
     return Parsed(Samples(ids, labels, origin), {"image": pixels}, partial=partial)
 
+def read_names(path, context):
+    toys = context.registered("toys")
+    return Parsed(toys.samples, toys.inputs)
+
 @hookimpl
 def ferbench_datasets():
     rule = ProtocolRule("official", given_split("train", "val", "test"))
     yield Dataset("toys", "toys", ("red", "blue"), (rule,), read, licence="own", how_to_get="make it")
+    yield Dataset("named-toys", "names for toys", ("red", "blue"), (rule,), read_names)
 """
 
 
@@ -39,6 +44,14 @@ def download(install: Callable[..., Path], data_root: Path, tmp_path: Path) -> P
     path = tmp_path / "toys.txt"
     path.write_text("60")
     return path
+
+
+def test_a_data_set_that_builds_on_another_one_needs_it_first(ferbench: Command, download: Path) -> None:
+    early = ferbench("data", "add", "named-toys", download)
+    assert early.code == 2
+    assert "'toys' is not on this machine" in early.err and "ferbench data add toys PATH" in early.err
+    ferbench("data", "add", "toys", download)
+    assert "named-toys is registered: 60 samples" in ferbench("data", "add", "named-toys", download).out
 
 
 def test_a_download_is_added_once_and_then_known(ferbench: Command, download: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferbench import DataError, Dataset, MissingDataError, Parsed, PluginError, Samples, View
+from ferbench import DataError, Dataset, MissingDataError, Parsed, PluginError, ReadContext, Samples, View
 from ferbench.data.registry import Loaded, add, data_root, dataset_root, load, status
 
 from .conftest import CLASSES, COUNT, read_toys, toy_dataset, toy_samples
@@ -285,6 +285,53 @@ def test_a_full_disk_is_named_and_leaves_nothing(
     with pytest.raises(DataError, match="The disk is full"):
         add(toys, toys_file)
     assert list(dataset_root(toys).iterdir()) == []
+
+
+def read_doubles(path: Path | None, context: ReadContext) -> Parsed:
+    """A data set of the registered toys' pictures with every grey doubled."""
+    toys = context.registered("toys")
+    assert toys.inputs is not None
+    return Parsed(replace(toys.samples, hashes=None), {"image": toys.inputs["image"] * 2}, partial=toys.partial)
+
+
+def test_a_data_set_may_build_on_another_one_that_is_registered(toys: Dataset, toys_file: Path) -> None:
+    doubles = toy_dataset(read_doubles, name="doubles")
+    first = add(toys, toys_file)
+    add(doubles, toys_file, find={"toys": toys}.__getitem__)
+    inputs = load(doubles).inputs
+    assert inputs is not None
+    np.testing.assert_array_equal(inputs["image"], toy_samples()[1] * 2)
+    assert load(toys).fingerprint == first.fingerprint
+
+
+def test_a_data_set_is_read_again_when_the_one_below_it_has_changed(toys: Dataset, toys_file: Path) -> None:
+    doubles, find = toy_dataset(read_doubles, name="doubles"), {"toys": toys}.__getitem__
+    other = toys_file.with_name("other.txt")
+    other.write_text("toys, other", encoding="utf-8")
+    add(toys, toys_file)
+    first = add(doubles, toys_file, find=find)
+    assert add(doubles, toys_file, find=find).already
+    add(toys, other)
+    again = add(doubles, toys_file, find=find)
+    assert not again.already
+    assert again.fingerprint != first.fingerprint
+
+
+def test_a_partial_copy_below_is_refused_above_too(toys: Dataset, toys_file: Path) -> None:
+    toys_file.write_text("toys, half", encoding="utf-8")
+    add(toys, toys_file, allow_partial=True)
+    doubles, find = toy_dataset(read_doubles, name="doubles"), {"toys": toys}.__getitem__
+    with pytest.raises(DataError, match="not a good copy of 'doubles': half of it is missing"):
+        add(doubles, toys_file, find=find)
+    assert add(doubles, toys_file, allow_partial=True, find=find).partial == "half of it is missing"
+
+
+def test_a_data_set_below_that_is_not_there_is_named(toys: Dataset, toys_file: Path) -> None:
+    doubles = toy_dataset(read_doubles, name="doubles")
+    with pytest.raises(MissingDataError, match=r"'toys' is not on this machine(.|\n)*ferbench data add toys PATH"):
+        add(doubles, toys_file, find={"toys": toys}.__getitem__)
+    with pytest.raises(MissingDataError, match="'toys' is not on this machine"):
+        add(doubles, toys_file)
 
 
 def test_names_are_made_fit_for_the_file_system(toys: Dataset, data_folder: Path) -> None:

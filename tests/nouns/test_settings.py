@@ -50,6 +50,12 @@ def test_epochs_scale_milestones_and_stages() -> None:
     assert staged.total_epochs == 10
 
 
+@pytest.mark.parametrize("factor", [[0.5], [0.5, 0.2, 0.1], [0.5, 1.5], 2.0])
+def test_a_step_schedule_has_one_factor_or_one_for_each_milestone(factor: object) -> None:
+    with pytest.raises(SettingsError, match="schedule"):
+        validated(Recipe, {"schedule": {"name": "step", "milestones": [20, 40], "factor": factor}})
+
+
 def test_stages_inherit_what_they_do_not_say() -> None:
     recipe = Recipe(schedule=Plateau(), stages=(Stage(epochs=1), Stage(epochs=2, schedule=Step(milestones=(1,)))))
     first, second = recipe.planned_stages()

@@ -49,6 +49,13 @@ def warmed(then: Make, steps: int, start: float) -> Make:
     )
 
 
+def test_every_milestone_may_have_a_factor_of_its_own() -> None:
+    schedule = Step(milestones=(2, 4), factor=(0.5, 0.2))
+    assert rates(schedule, steps=1) == pytest.approx([0.5, 0.5, 0.25, 0.25, 0.05, 0.05])
+    shortened = Recipe(epochs=6, schedule=schedule).with_epochs(2).schedule
+    assert rates(shortened, epochs=2, steps=1) == pytest.approx([0.5, 0.05])
+
+
 CASES: dict[str, tuple[Schedule, Make, int]] = {
     "milestones": (Step(milestones=(2, 4)), lambda o: lr_scheduler.MultiStepLR(o, [2, 4], 0.1), 5),
     "every": (Step(every=2, factor=0.3), lambda o: lr_scheduler.StepLR(o, 2, 0.3), 5),

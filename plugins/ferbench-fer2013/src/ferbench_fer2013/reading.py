@@ -40,7 +40,7 @@ def read_checked(path: Path, official: Official) -> Parsed:
     """Read a copy, and check it against ``official``."""
     rows, pictures, others = _found(path)
     if rows is not None:
-        return _from_rows(rows, official)
+        return from_rows(rows, official)
     if pictures:
         return _from_pictures(pictures, official)
     raise DataError(
@@ -77,7 +77,8 @@ def _is_litter(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _from_rows(rows: Rows, official: Official) -> Parsed:
+def from_rows(rows: Rows, official: Official) -> Parsed:
+    """The data set of a CSV file's rows, checked against ``official``."""
     faults = wrong_counts(_counts(rows.usage, rows.labels), official) or wrong_content(
         rows.pixels, rows.labels, official
     )
