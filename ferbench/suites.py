@@ -97,10 +97,10 @@ def parse_limit(text: str) -> int | float:
     try:
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        number = math.nan
-    if number > 0 and (number < 1 or number.is_integer()) and math.isfinite(number):
-        return number if number < 1 else int(number)
-    raise SettingsError([Problem("--limit", f"{text!r}: give a number of samples, or a share such as 0.1")])
+        number = math.inf
+    if not math.isfinite(number):
+        raise SettingsError([Problem("--limit", f"{text!r} is no number; give one such as 2000, or a share (0.1)")])
+    return int(number) if number.is_integer() else number
 
 
 def under(root: str, overrides: Sequence[Override], scope: str = "") -> dict[str, Any]:

@@ -86,7 +86,10 @@ def test_a_class_without_samples_is_named(run: Run, tmp_path: Path, data_root: P
         (["--set", "recipe.optimizer.lr"], "write it as KEY=VALUE"),
         (["--set", "run.threds=1"], "Did you mean 'threads'"),
         (["--epochs", "-3", "--limit", "0", "--jobs", "-1"], "--epochs: -3 is too few; give 1 or more"),
-        (["--epochs", "-3", "--limit", "0", "--jobs", "-1"], "--limit: 0 is too few; give 1 or more"),
+        (
+            ["--epochs", "-3", "--limit", "0", "--jobs", "-1"],
+            "--limit: 0 is neither a number of samples nor a share (0.1)",
+        ),
         (["--epochs", "-3", "--limit", "0", "--jobs", "-1"], "--jobs: -1 is too few; give 1 or more"),
         (["--seeds", "-1"], "--seeds: '-1': seeds are 0 or more"),
         (["--seeds", "one"], "--seeds: 'one' is neither a number nor a list"),
