@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Problem,
         SettingsError,
         StoreError,
+        TrackingError,
         TrainingError,
         UnknownNameError,
     )
@@ -180,6 +181,7 @@ _HOMES = {
         "Problem",
         "SettingsError",
         "StoreError",
+        "TrackingError",
         "TrainingError",
         "UnknownNameError",
     ),
@@ -364,6 +366,7 @@ __all__ = [
     "Task",
     "TenCrop",
     "TimmOptimizer",
+    "TrackingError",
     "TrainingData",
     "TrainingError",
     "TruncatedNormalInit",

@@ -23,6 +23,7 @@ class RunSettings(Settings):
     deterministic: bool = Field(False, description="on CUDA: only kernels that give the same bits each time (slower)")
     compile: Literal["auto", "always", "never"] = Field("auto", description="auto: on CUDA alone")
     probe: bool = Field(True, description="time each row for a moment first, to estimate the whole run")
+    track: Literal["auto", "never"] = Field("auto", description="auto: into MLflow where that is installed")
 
 
 Limit = Annotated[int, Field(gt=0)] | Annotated[float, Field(gt=0, lt=1)]
