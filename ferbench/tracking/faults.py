@@ -58,7 +58,8 @@ def explained(target: Target) -> Iterator[None]:
 
 def explain(error: BaseException, target: Target) -> str:
     """One message for an error and those that led to it."""
-    chain, texts = error, []
+    chain: BaseException | None = error
+    texts: list[str] = []
     while chain is not None and len(texts) < 10:
         texts.append(f"{type(chain).__name__}: {chain}")
         chain = chain.__cause__ or chain.__context__

@@ -95,7 +95,7 @@ class Replay:
         if stale:
             self.books.clear()
         if suite not in self.books:
-            self.books[suite] = Book(self.client, self.target, f"ferbench/{suite}", self.identity)
+            self.books[suite] = Book(self.client, self.target, f"ferbench {suite}", self.identity)
             self.books[suite].read()
         return self.books[suite]
 

@@ -11,8 +11,24 @@ from pathlib import Path
 from ferbench.errors import TrackingError
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs afs ceph lustre gpfs beegfs glusterfs pvfs2 ocfs2 9p fuse.sshfs fuse.glusterfs "
-    "fuse.ceph fuse.s3fs fuse.gcsfuse fuse.rclone fuse.juicefs".split()
+    (
+        *(
+            "nfs",
+            "nfs4",
+            "cifs",
+            "smb3",
+            "smbfs",
+            "afs",
+            "ceph",
+            "lustre",
+            "gpfs",
+            "beegfs",
+            "glusterfs",
+            "ocfs2",
+            "9p",
+        ),
+        *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.juicefs"),
+    )
 )
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

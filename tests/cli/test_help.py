@@ -12,6 +12,8 @@ COMMANDS = [
     ("leaderboard",),
     ("evaluate",),
     ("predict",),
+    ("ui",),
+    ("track",),
     ("list",),
     ("show",),
     ("data",),
