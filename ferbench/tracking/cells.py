@@ -12,6 +12,8 @@ from ferbench.tracking.confusion import confusion_picture
 from ferbench.tracking.entry import MAX_TEXT, Content, Entry, Point, clean, flat, milliseconds, rounded
 
 COSTS = ("train_seconds", "images_per_second", "params", "flops", "peak_memory_mb", "chosen_epoch", "epochs_run")
+CURVES = "by epoch"
+"""The group of the curves: MLflow shows groups in alphabetical order, and these are to come first."""
 BOOKKEEPING = ("epoch", "stage", "seconds", "samples")
 FILES = ("cell.json", "environment.json", "metrics.json", "sampler.json", "history.csv", "predictions.parquet")
 LOG_CHARACTERS = 1500
@@ -92,7 +94,7 @@ def _curves(folder: CellFolder, start: int) -> Iterator[Point]:
         seconds += float(row.get("seconds") or 0)
         for name, text in row.items():
             if name not in BOOKKEEPING and text:
-                yield Point(clean(f"epoch/{name}"), rounded(float(text)), step, start + int(1000 * seconds))
+                yield Point(clean(f"{CURVES}/{name}"), rounded(float(text)), step, start + int(1000 * seconds))
 
 
 def _scores(metrics: Mapping[str, Any]) -> Iterator[Point]:

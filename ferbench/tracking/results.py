@@ -147,8 +147,10 @@ def _numbers(block: Block, record: Record) -> Iterator[Point]:
         for part, ending in parts.items():
             yield from _number(f"{metric.name}{ending}", record.get(f"{metric.name}_{part}"))
         yield from _number(f"{metric.name} train", record.get(f"train_{metric.name}"))
-    for name in ("reported", "delta", "params", "flops", "train_seconds", "images_per_second"):
+    for name in ("reported", "delta", "params", "flops"):
         yield from _number(name, record[name])
+    for name in ("train_seconds", "images_per_second"):
+        yield from _number(name, None if record[name] is None else float(f"{record[name]:.3g}"))
 
 
 def _number(name: str, value: float | None) -> Iterator[Point]:

@@ -15,6 +15,9 @@ VIEW = "leaderboard"
 NOTE_CHARACTERS = 4900
 CUT = "\n\n(cut here: the run's artifact `leaderboard.md` has all of it)\n"
 OTHER_METRICS = 2
+FIRST_COLUMNS = ("0", "attributes.`Run Name`")
+LAST_COLUMNS = ("runDateAndNestInfo", "duration")
+WIDTHS = {"attributes.`Run Name`": 400, "tags.`interval`": 130, "tags.`notes`": 320}
 
 
 def experiment_tags(board: Leaderboard, run: Mapping[str, Any], time: int) -> dict[str, str]:
@@ -46,6 +49,8 @@ def view(board: Leaderboard, run_id: str, time: int) -> str:
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
         "selectedColumns": columns,
+        "columnOrder": [*FIRST_COLUMNS, *columns, *LAST_COLUMNS],
+        "columnWidths": {**dict.fromkeys(columns, 110), **WIDTHS},
         "runsExpanded": {},
         "runsPinned": [],
         "runsHidden": [],
@@ -56,10 +61,9 @@ def view(board: Leaderboard, run_id: str, time: int) -> str:
 def columns_of(metrics: Sequence[Metric]) -> list[str]:
     """Columns of the ranked view: scores, cost, interval, claim and notes."""
     scores = [clean(metric.name) for metric in metrics[: 1 + OTHER_METRICS]]
-    spread = [f"{scores[0]} sd"] if scores else []
-    numbers = [*scores[:1], *spread, *scores[1:], "train_seconds"]
-    texts = ("interval", "paper", "notes")
-    return [*(f"metrics.`{name}`" for name in numbers), *(f"tags.`{name}`" for name in texts)]
+    spread = [f"metrics.`{scores[0]} sd`", "tags.`interval`"] if scores else []
+    ranked, *others = [f"metrics.`{name}`" for name in (*scores, "train_seconds")]
+    return [ranked, *spread, *others, "tags.`paper`", "tags.`notes`"]
 
 
 def link(address: str, experiment: str) -> str:
