@@ -17,7 +17,7 @@ def confusion_picture(matrix: Sequence[Sequence[float]], classes: Sequence[str],
     image = Image.new("RGB", (LABEL + side + 16, TITLE + side + 40), "white")
     draw, font, small = ImageDraw.Draw(image), ImageFont.load_default(16), ImageFont.load_default(13)
     draw.text((10, 8), title, "black", font)
-    draw.text((LABEL, 32), "predicted →      (rows: true class; colour: share of the row)", "gray", small)
+    draw.text((LABEL, 32), "columns: predicted class; rows: true class; colour: share of the row", "gray", small)
     for row, counts in enumerate(matrix):
         top, total = TITLE + row * CELL, sum(counts) or 1.0
         draw.text((LABEL - 8, top + CELL / 2), classes[row][:14], "black", small, anchor="rm")

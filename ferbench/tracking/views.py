@@ -17,7 +17,7 @@ CUT = "\n\n(cut here: the run's artifact `leaderboard.md` has all of it)\n"
 OTHER_METRICS = 2
 FIRST_COLUMNS = ("0", "attributes.`Run Name`")
 LAST_COLUMNS = ("runDateAndNestInfo", "duration")
-WIDTHS = {"attributes.`Run Name`": 400, "tags.`interval`": 130, "tags.`notes`": 320}
+WIDTHS = {"attributes.`Run Name`": 330, "tags.`interval`": 130, "tags.`notes`": 320}
 
 
 def experiment_tags(board: Leaderboard, run: Mapping[str, Any], time: int) -> dict[str, str]:
