@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ def runs(out: Path, kind: str) -> list[Run]:
     return list(client.search_runs(ids, f"tags.`ferbench.kind` = '{kind}'", order_by=["attributes.run_name ASC"]))
 
 
-def content(out: Path) -> list[object]:
+def content(out: Path) -> Sequence[object]:
     """All that MLflow has, told without the ids that it gives itself."""
     found = [*runs(out, "run"), *runs(out, "result"), *runs(out, "cell")]
     names = {run.info.run_id: run.data.tags["ferbench.key"] for run in found}
