@@ -17,12 +17,12 @@ _CAUSES = (
         "database away: `ferbench track` makes it anew from the results.",
     ),
     (
-        r"\b401\b|UNAUTHENTICATED|Unauthorized",
+        r"(code|status)\W+401\b|UNAUTHENTICATED",
         "{where} does not know you (401). Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
         "MLFLOW_TRACKING_TOKEN.",
     ),
     (
-        r"\b403\b|PERMISSION_DENIED|Forbidden",
+        r"(code|status)\W+403\b|PERMISSION_DENIED",
         "{where} refuses you (403). Ask whoever runs it for the right to write.",
     ),
     (

@@ -15,6 +15,8 @@ from ferbench.tracking.target import installed
 
 LAST_SECONDS = 20.0
 """How long a run that is over waits for what has not been written yet."""
+QUIET_SECONDS = 1.5
+"""Of these, how long it says nothing about that."""
 
 
 @dataclass
@@ -49,6 +51,14 @@ class Writer:
         except (OSError, ValueError):
             return False
         return self.process.poll() is None
+
+    def is_slow(self, seconds: float) -> bool:
+        """Whether the process is still there after some seconds."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
 
     def last_words(self, seconds: float) -> str:
         """Wait for the process to end, for ``seconds`` at most, and return what it had to say."""
@@ -99,6 +109,8 @@ class Observer:
         if self.writer is None:
             return
         self.writer.tell("finish")
+        if self.writer.is_slow(QUIET_SECONDS):
+            _say("Telling MLflow of the results …")
         fault = self.writer.last_words(LAST_SECONDS)
         if fault:
             self._give_up(fault)
