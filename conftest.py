@@ -27,8 +27,8 @@ def shared_data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     root.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FERBENCH_DATA", str(root))
-        for variable in ("FERBENCH_DISABLE_PLUGINS", "MLFLOW_TRACKING_URI"):
-            patch.delenv(variable, raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("FERBENCH_DISABLE_PLUGINS", "mlflow")  # tracking costs each run seconds; its own tests ask for it
         yield root
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Problem,
         SettingsError,
         StoreError,
+        TrackingError,
         TrainingError,
         UnknownNameError,
     )
@@ -182,6 +183,7 @@ _HOMES = {
         "Problem",
         "SettingsError",
         "StoreError",
+        "TrackingError",
         "TrainingError",
         "UnknownNameError",
     ),
@@ -367,6 +369,7 @@ __all__ = [
     "Task",
     "TenCrop",
     "TimmOptimizer",
+    "TrackingError",
     "TrainingData",
     "TrainingError",
     "TruncatedNormalInit",

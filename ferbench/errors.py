@@ -39,6 +39,10 @@ class TrainingError(FerbenchError):
     """A training that failed: loss not finite, out of memory, output of the wrong shape, impossible settings."""
 
 
+class TrackingError(FerbenchError):
+    """A tracking server or database that cannot be used: not installed, unreachable, refusing, of another version."""
+
+
 class InterruptedRunError(FerbenchError):
     """A run that its user stopped. Everything finished is kept, and the same command goes on."""
 

@@ -23,6 +23,8 @@ from ferbench.cli import (
     predict,
     run,
     show,
+    track,
+    ui,
 )
 from ferbench.errors import FerbenchError, InterruptedRunError
 
@@ -42,6 +44,8 @@ app.command("leaderboard", rich_help_panel="Benchmark")(leaderboard.leaderboard)
 app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
 app.command("predict", rich_help_panel="Benchmark")(predict.predict)
 app.command("import", rich_help_panel="Benchmark")(importing.import_file)
+app.command("ui", rich_help_panel="Benchmark")(ui.ui)
+app.command("track", rich_help_panel="Benchmark")(track.track)
 app.command("list", rich_help_panel="What there is")(listing.list_things)
 app.command("show", rich_help_panel="What there is")(show.show)
 app.add_typer(data.app, name="data", rich_help_panel="What there is")

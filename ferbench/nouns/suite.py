@@ -25,6 +25,7 @@ class RunSettings(Settings):
         "auto", description="torch.compile of networks; auto: on CUDA alone, where a training is long enough"
     )
     probe: bool = Field(True, description="time each row for a moment first, to estimate the whole run")
+    track: Literal["auto", "never"] = Field("auto", description="auto: into MLflow where that is installed")
 
 
 Limit = Annotated[int, Field(gt=0)] | Annotated[float, Field(gt=0, lt=1)]

@@ -38,7 +38,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A table in blocks. ``columns`` are the keys of every row, ``captions`` what holds for all blocks."""
+    """A table in blocks. ``columns`` are keys of every row, ``captions`` what holds for all blocks.
+
+    Beside its columns each row has ``row_id``, by which its cells are found: empty for a reported one.
+    """
 
     title: str
     columns: tuple[str, ...]

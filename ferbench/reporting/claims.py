@@ -138,6 +138,7 @@ def _reported_record(method: str, item: Reported, columns: Sequence[str], classe
         "extra_data": item.extra_data,
         "reported": item.value,
         "notes": remark(item, classes),
+        "row_id": "",
     }
 
 

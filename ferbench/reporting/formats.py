@@ -16,7 +16,7 @@ from ferbench.store.files import write_text
 def to_csv(leaderboard: Leaderboard) -> str:
     """Comma-separated values with a header; what is not known stays empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, leaderboard.columns, lineterminator="\n")
+    writer = csv.DictWriter(text, leaderboard.columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(leaderboard.rows)
     return text.getvalue()

@@ -71,7 +71,7 @@ def columns_of(metrics: Sequence[Metric], train: Sequence[str]) -> tuple[str, ..
 def record_of(
     measured: Measured, columns: Sequence[str], primary: str, rank: int | None, notes: list[str]
 ) -> dict[str, Any]:
-    """One row of the table: numbers unrounded, None where there is none."""
+    """One row of the table: numbers unrounded, None where there is none. ``row_id`` comes with it, in no column."""
     row, key, facts = measured.row, measured.row.key, measured.row.facts
     claim = claim_for(row, primary)
     found = measured.estimates.get(primary)
@@ -101,7 +101,7 @@ def record_of(
         "delta": found.mean - claim.item.value if comparable and found and claim else None,
         "notes": "; ".join(note.replace("; ", ", ") for note in dict.fromkeys(notes)),
     }
-    return {name: _defined(record[name]) for name in columns}
+    return {name: _defined(record[name]) for name in columns} | {"row_id": row.id}
 
 
 def _defined(value: Any) -> Any:

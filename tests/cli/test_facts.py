@@ -16,7 +16,7 @@ PROMISED = {
     "samplers": {"plain"},
     "metrics": {"accuracy", "macro-f1"},
     "suites": {"demo", "fer2013"},
-    "plugins": {"builtin", "fer2013", "secnn"},
+    "plugins": {"builtin", "fer2013", "mlflow", "secnn"},
 }
 
 

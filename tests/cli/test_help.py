@@ -13,6 +13,8 @@ COMMANDS = [
     ("evaluate",),
     ("predict",),
     ("import",),
+    ("ui",),
+    ("track",),
     ("list",),
     ("show",),
     ("data",),
