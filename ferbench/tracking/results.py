@@ -76,13 +76,14 @@ def result_entry(cells: Sequence[Told], run_id: str, found: tuple[Block, Record]
     method = f"{row['model']}@{row['variant']}" if row["variant"] else str(row["model"])
     name = f"{method} · {row['dataset']}@{row['protocol']}"
     name += f" · {row['sampler']}" if row["sampler"] != "plain" else ""
-    name = marked(name, facts)
+    called = str(found[1]["row"]) if found and found[1].get("row") else ""
+    name = marked(f"{name} · {called}" if called else name, facts)
     begun = [time for cell in cells if (time := milliseconds(cell.status.get("started")))]
     start = min(begun, default=0)
     ended = max((milliseconds(cell.status.get("ended")) for cell in cells), default=0)
     failed = all(cell.state == "failed" for cell in cells)
     open_ = any(cell.state not in ENDED for cell in cells)
-    tags = {**described(record), "ferbench.run": run_id, "seeds": _seeds(cells)}
+    tags = {**described(record), "ferbench.run": run_id, "seeds": _seeds(cells), **({"row": called} if called else {})}
     return Entry(
         key=result_key(str(record["row_id"])),
         kind="result",
