@@ -48,7 +48,7 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
     installed.
     """
     asked = [_of_file(path) for path in dict.fromkeys(Path(file).resolve() for file in files)]
-    found = _without_twins([*sorted(_of_entry_points(), key=lambda point: (point.name != CORE, point.name)), *asked])
+    found = _without_twins([*sorted(candidates(), key=lambda point: (point.name != CORE, point.name)), *asked])
     missing = sorted(set(only or ()) - {candidate.name for candidate in found})
     if missing:
         raise PluginError(
@@ -68,7 +68,7 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
 
 def plugin_names() -> list[str]:
     """Return the names of all installed plugins, broken ones included. Nothing is imported."""
-    return sorted({candidate.name for candidate in _of_entry_points()})
+    return sorted({candidate.name for candidate in candidates()})
 
 
 def _loaded(
@@ -104,7 +104,7 @@ def _refuse_taken_names(contents: Contents, other: PluginInfo, theirs: Contents)
             )
 
 
-def _of_entry_points() -> list[Candidate]:
+def candidates() -> list[Candidate]:
     found: list[Candidate] = []
     seen: set[str] = set()
     for distribution in metadata.distributions():
