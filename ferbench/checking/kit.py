@@ -54,6 +54,10 @@ class Kit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what still runs, and remove what was written."""
         self.launcher.close()
         self.folder.cleanup()
 

@@ -91,10 +91,11 @@ def learns(subject: Subject[Model]) -> Outcome:
     """Sixteen pictures are learnt by heart, with its own objective, Adam and no augmentation."""
     model, size = subject.item, _size(subject)
     spec = spec_of(model, size=size)
-    started, best = time.monotonic(), 0.0
+    started, best, tried = time.monotonic(), 0.0, []
     for lr in RATES:
         share, steps = _memorised(subject, spec, lr, started + SECONDS)
         best = max(best, share)
+        tried.append(f"{steps} steps at {lr:g}")
         if share > WANTED:
             smaller = "" if size == model.reference.size else f", on {size} pixels"
             return passed(f"{share:.0%} of {IMAGES} pictures after {steps} steps at {lr:g}{smaller}")
@@ -102,8 +103,7 @@ def learns(subject: Subject[Model]) -> Outcome:
             break
     what = "of the variance" if spec.task == "regression" else "right"
     return failed(
-        f"{best:.0%} {what} on its own {IMAGES} training pictures at best (learning rates tried: "
-        f"{', '.join(f'{rate:g}' for rate in RATES)}; {LOOKS * STEPS_AT_ONCE} steps each)",
+        f"{best:.0%} {what} on its own {IMAGES} training pictures at best ({', '.join(tried)})",
         "Look for a wrong loss, a softmax before it, a missing gradient, or an activation that dies.",
     )
 
@@ -184,16 +184,18 @@ def _size(subject: Subject[Model]) -> int:
     cost = flops(net, whole)
     if cost is None or cost <= limit:
         return whole.size
+    accepted = whole.size
     for part in (3 / 4, 1 / 2, 3 / 8, 1 / 4):
         size = int(whole.size * part)
         try:
             smaller = spec_of(model, size=size)
             cost = flops(build(model, smaller), smaller)
         except Exception:
-            break  # a network for one size only
+            break  # a network that takes no smaller pictures
+        accepted = size
         if cost is not None and cost <= limit:
-            return size
-    return whole.size
+            break
+    return accepted
 
 
 def kept(check: str, look: Callable[[Subject[Model]], Outcome]) -> Callable[[Subject[Model]], Outcome]:
