@@ -18,6 +18,7 @@ COMMANDS = [
     ("data", "status"),
     ("data", "add"),
     ("data", "preview"),
+    ("check",),
     ("doctor",),
     ("gc",),
     ("diff",),
