@@ -3,7 +3,8 @@
     FERBENCH_TEST_DATA=… python -m pytest benchmarks/bench_data_path.py -o addopts= --benchmark-only -s
 
 Contenders take turns within one run, so that other load on the machine meets all of them. Times are medians over the
-turns; a ratio is the median over the turns of each turn's ratio to the fastest peer of that turn.
+turns; a ratio is the median over the turns of each turn's ratio to the fastest peer of that turn. Each operation of
+augmentation by itself is compared with a peer of one process; the table of them is printed at the end.
 """
 
 from __future__ import annotations
@@ -19,18 +20,55 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision import transforms as T
 
-from benchmarks.peers import BATCH, CLASSES, HEAVY, LIGHT, PlainCNN, StackedCrops, faces, folder_loader, write_folder
-from ferbench import Affine, HorizontalFlip, Input, PadCrop, RandomCrop, RandomErasing, TenCrop
+from benchmarks.peers import (
+    BATCH,
+    CLASSES,
+    HEAVY,
+    LIGHT,
+    CutOut,
+    PlainCNN,
+    StackedCrops,
+    faces,
+    folder_loader,
+    one_by_one,
+    write_folder,
+)
+from ferbench import (
+    Affine,
+    AutoAugment,
+    AutoContrast,
+    ColorJitter,
+    Cutout,
+    Equalize,
+    GaussianBlur,
+    HorizontalFlip,
+    Input,
+    MultiCrop,
+    PadCrop,
+    Perspective,
+    Posterize,
+    RandAugment,
+    RandomCrop,
+    RandomErasing,
+    ResizedCrop,
+    Sharpness,
+    Solarize,
+    TenCrop,
+    VerticalFlip,
+)
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.split import Batch, View
 from ferbench.training.feed import Feed, open_feed
+from ferbench.training.memory import keep_freed_memory
 from ferbench.training.precision import numerics_for
 from ferbench.training.prepare import Preparer
 from ferbench.training.views import expand_views
 
 COUNT = 20 * BATCH
+FEW = 4 * BATCH
 TURNS = 9
 CPU = torch.device("cpu")
 SETTINGS = Input(normalise="signed")
@@ -41,6 +79,47 @@ OURS_HEAVY: tuple[Augmentation, ...] = (
     HorizontalFlip(),
     RandomErasing(),
 )
+
+TURN = T.RandomAffine(15, (0.1, 0.1), (0.9, 1.1), (-5, 5, -5, 5), T.InterpolationMode.BILINEAR)
+TURNED = Affine(degrees=15, translate=0.1, scale=(0.9, 1.1), shear=(5, 5))
+
+OPERATIONS: dict[str, tuple[Augmentation, Any]] = {
+    "pad-crop": (PadCrop(), one_by_one(T.RandomCrop(48, 4))),
+    "pad-crop, edge": (PadCrop(border="edge"), one_by_one(T.RandomCrop(48, 4, padding_mode="edge"))),
+    "pad-crop, reflect": (PadCrop(border="reflect"), one_by_one(T.RandomCrop(48, 4, padding_mode="reflect"))),
+    "pad-crop, symmetric": (PadCrop(border="symmetric"), one_by_one(T.RandomCrop(48, 4, padding_mode="symmetric"))),
+    "random-crop": (RandomCrop(size=40), one_by_one(T.RandomCrop(40))),
+    "resized-crop": (ResizedCrop(size=48), one_by_one(T.RandomResizedCrop(48))),
+    "resized-crop, nearest": (
+        ResizedCrop(size=48, interpolation="nearest"),
+        one_by_one(T.RandomResizedCrop(48, interpolation=T.InterpolationMode.NEAREST)),
+    ),
+    "multi-crop, 5": (MultiCrop(size=40, count=5), StackedCrops(5)),
+    "multi-crop, 10": (MultiCrop(size=40), StackedCrops()),
+    "horizontal-flip": (HorizontalFlip(), one_by_one(T.RandomHorizontalFlip())),
+    "vertical-flip": (VerticalFlip(), one_by_one(T.RandomVerticalFlip())),
+    "affine": (TURNED, one_by_one(TURN)),
+    # PIL warps with a constant border alone.
+    "affine, edge": (TURNED.model_copy(update={"border": "edge"}), one_by_one(TURN)),
+    "affine, reflect": (TURNED.model_copy(update={"border": "reflect"}), one_by_one(TURN)),
+    "affine, symmetric": (TURNED.model_copy(update={"border": "symmetric"}), one_by_one(TURN)),
+    "perspective": (Perspective(p=1.0), one_by_one(T.RandomPerspective(p=1.0))),
+    "random-erasing": (RandomErasing(), one_by_one(after=T.RandomErasing())),
+    "random-erasing, noise": (RandomErasing(value="random"), one_by_one(after=T.RandomErasing(value="random"))),
+    "cutout": (Cutout(size=16), one_by_one(after=CutOut(16))),
+    "color-jitter": (ColorJitter(brightness=0.4, contrast=0.4), one_by_one(T.ColorJitter(0.4, 0.4))),
+    "solarize": (Solarize(p=1.0), one_by_one(T.RandomSolarize(128, 1.0))),
+    "posterize": (Posterize(p=1.0), one_by_one(T.RandomPosterize(4, 1.0))),
+    "equalize": (Equalize(p=1.0), one_by_one(T.RandomEqualize(1.0))),
+    "auto-contrast": (AutoContrast(p=1.0), one_by_one(T.RandomAutocontrast(1.0))),
+    "sharpness": (Sharpness(p=1.0), one_by_one(T.RandomAdjustSharpness(2.0, 1.0))),
+    "gaussian-blur": (GaussianBlur(p=1.0), one_by_one(T.GaussianBlur(3))),
+    "rand-augment": (RandAugment(), one_by_one(T.RandAugment())),
+    "auto-augment": (AutoAugment(), one_by_one(T.AutoAugment())),
+}
+"""Each operation, and the same of the peers."""
+
+OPERATION_GOAL = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +161,7 @@ class Faces:
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
     torch.set_num_threads(1)
+    keep_freed_memory()
     return faces(COUNT)
 
 
@@ -95,8 +175,15 @@ def folder(pictures: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return write_folder(pictures, tmp_path_factory.mktemp("faces"))
 
 
+@pytest.fixture(scope="module")
+def few(pictures: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple[Feed, Path]:
+    """Fewer pictures, as many operations are measured: our feed of them, and the peers' folder."""
+    folder = write_folder(pictures[:FEW], tmp_path_factory.mktemp("few"))
+    return open_feed(Faces(pictures[:FEW]), SETTINGS, CPU, 0), folder
+
+
 def epoch(feed: Feed, rng: np.random.Generator) -> Iterator[Batch]:
-    return feed.batches(np.split(rng.permutation(COUNT), COUNT // BATCH), View(training=True), (0,))
+    return feed.batches(np.split(rng.permutation(len(feed)), len(feed) // BATCH), View(training=True), (0,))
 
 
 def train_path(feed: Feed, augmentation: tuple[Augmentation, ...]) -> Callable[[], None]:
@@ -130,10 +217,16 @@ def peer_path(folder: Path, transform: Callable[[Any], Any], workers: int) -> Ca
 
 
 def compare(
-    benchmark: Any, ours: Callable[[], None], folder: Path, transform: Callable[[Any], Any], goal: float
+    benchmark: Any,
+    ours: Callable[[], None],
+    folder: Path,
+    transform: Callable[[Any], Any],
+    goal: float,
+    workers: tuple[int, ...] = (0, 2),
+    count: int = COUNT,
 ) -> None:
-    """Let ours and the peers take turns; record and print the ratio to the faster peer, and hold it to the goal."""
-    contenders = {"ferbench": ours, **{f"{n} workers": peer_path(folder, transform, n) for n in (0, 2)}}
+    """Let ours and the peers take turns; record and print the ratio to the fastest peer, and hold it to the goal."""
+    contenders = {"ferbench": ours, **{f"{n} workers": peer_path(folder, transform, n) for n in workers}}
     for run in contenders.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -147,9 +240,9 @@ def compare(
             seconds[name].append((time.perf_counter() - started) / times)
     ours_seconds, *peers = seconds.values()
     ratio = statistics.median(min(each) / own for own, *each in zip(ours_seconds, *peers, strict=True))
-    speeds = {name: round(COUNT / statistics.median(values)) for name, values in seconds.items()}
+    speeds = {name: round(count / statistics.median(values)) for name, values in seconds.items()}
     benchmark.extra_info.update(ratio=ratio, goal=goal, images_per_second=speeds)
-    print(f"\n{benchmark.name}: {ratio:.1f}× the faster peer (goal {goal:g}×); images/s {speeds}")
+    print(f"\n{benchmark.name}: {ratio:.1f}× the fastest peer (goal {goal:g}×); images/s {speeds}")
     benchmark.pedantic(ours, rounds=5, warmup_rounds=1)
     assert ratio >= goal
 
@@ -164,6 +257,25 @@ def test_affine_crop_and_erasing(benchmark: Any, feed: Feed, folder: Path) -> No
 
 def test_ten_crop(benchmark: Any, feed: Feed, folder: Path) -> None:
     compare(benchmark, ten_crop_path(feed), folder, StackedCrops(), 15)
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[list[str]]:
+    rows = ["| operation | ratio | ferbench, pictures/s | peer, pictures/s |", "|---|--:|--:|--:|"]
+    yield rows
+    print("\n\n" + "\n".join(rows))
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+def test_operation(benchmark: Any, few: tuple[Feed, Path], table: list[str], name: str) -> None:
+    (operation, transform), (feed, folder) = OPERATIONS[name], few
+    try:
+        compare(benchmark, train_path(feed, (operation,)), folder, transform, OPERATION_GOAL, workers=(0,), count=FEW)
+    finally:
+        measured = benchmark.extra_info
+        if measured:
+            speeds = " | ".join(f"{speed:,}" for speed in measured["images_per_second"].values())
+            table.append(f"| {name} | {measured['ratio']:.1f}× | {speeds} |")
 
 
 @pytest.mark.parametrize(("width", "goal"), [(8, 0.05), (32, 0.015)])

@@ -44,14 +44,35 @@ HEAVY = T.Compose(
 
 
 class StackedCrops:
-    """The ten crops of a picture as one tensor [10, 1, 40, 40]."""
+    """The five or ten crops of a picture as one tensor [count, 1, 40, 40]."""
 
-    def __init__(self) -> None:
-        self.crops, self.each = T.TenCrop(40), T.Compose([T.ToTensor(), T.Normalize(*MEAN_STD)])
+    def __init__(self, count: int = 10) -> None:
+        self.crops = T.FiveCrop(40) if count == 5 else T.TenCrop(40)
+        self.each = T.Compose([T.ToTensor(), T.Normalize(*MEAN_STD)])
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
         """Crop and normalise."""
         return torch.stack([self.each(crop) for crop in self.crops(picture)])
+
+
+class CutOut:
+    """A square of a normalised picture [1, h, w] set to zero, as DeVries and Taylor's code does it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        """Cut out."""
+        height, width = picture.shape[1:]
+        mask = np.ones((height, width), np.float32)
+        y, x, half = np.random.randint(height), np.random.randint(width), self.size // 2
+        mask[max(y - half, 0) : min(y + half, height), max(x - half, 0) : min(x + half, width)] = 0
+        return picture * torch.from_numpy(mask).expand_as(picture)
+
+
+def one_by_one(*before: Callable[[Any], Any], after: Callable[[Any], Any] | None = None) -> Any:
+    """Operations on a PIL picture, then normalisation, then perhaps an operation on the tensor."""
+    return T.Compose([*before, T.ToTensor(), T.Normalize(*MEAN_STD), *([after] if after else [])])
 
 
 def faces(count: int) -> np.ndarray:

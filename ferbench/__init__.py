@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop
     from ferbench.nouns.weights import Weights
     from ferbench.running.api import leaderboard, run
+    from ferbench.training.regularise import DropPath
 
 __version__ = "0.1.0"
 
@@ -158,6 +159,7 @@ _HOMES = {
         "TenCrop",
     ),
     "ferbench.nouns.weights": ("Weights",),
+    "ferbench.training.regularise": ("DropPath",),
     "ferbench.data.archives": (
         "DownloadEntry",
         "walk_download",
@@ -287,6 +289,7 @@ __all__ = [
     "DefaultInit",
     "DownloadEntry",
     "DownloadLimits",
+    "DropPath",
     "EarlyStopping",
     "Equalize",
     "Estimator",

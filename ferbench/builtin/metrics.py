@@ -1,7 +1,8 @@
 """The metrics that ship with ferbench: what they are called and where they come from.
 
-The computations lie in ``metrics_classes`` (from the confusion matrix), ``metrics_scores`` (from the scores) and
-``metrics_values`` (regression and several labels); they import numpy and are loaded on first use.
+The computations lie in ``metrics_classes`` (from the confusion matrix), ``metrics_scores`` (from the scores),
+``metrics_votes`` (from the votes of annotators) and ``metrics_values`` (regression and several labels); they import
+numpy and are loaded on first use.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def _from_sums(
     *,
     higher: bool = False,
     percent: bool = False,
+    votes: bool = False,
     paper: Paper | None = None,
 ) -> Metric:
     function = name.replace("-", "_")
@@ -69,6 +71,7 @@ def _from_sums(
         tasks=tasks,
         higher_is_better=higher,
         percent=percent,
+        votes=votes,
         description=description,
         paper=paper,
     )
@@ -138,6 +141,8 @@ def metrics() -> tuple[Metric, ...]:
         _from_sums("brier", "scores", _ONE_LABEL, "mean squared error of the probabilities, 0 to 2", paper=_BRIER),
         _from_sums("ece", "scores", _ONE_LABEL, "expected calibration error, 15 bins", percent=True, paper=_ECE),
         _from_sums("kl-divergence", "scores", ("soft-labels",), "mean divergence of scores from soft labels, in nats"),
+        _from_sums("votes-kl", "votes", _ONE_LABEL, "mean divergence of scores from the votes, in nats", votes=True),
+        _from_sums("votes-cosine", "votes", _ONE_LABEL, "mean cosine of scores and votes", higher=True, votes=True),
         _from_sums("ccc", "values", ("regression",), "concordance, mean over dimensions", higher=True, paper=_CCC),
         _from_sums("pearson", "values", ("regression",), "correlation, mean over dimensions", higher=True),
         _from_sums("rmse", "values", ("regression",), "root mean squared error, mean over dimensions"),

@@ -61,9 +61,13 @@ def brier_sums(scored: Scored) -> Floats:
 
 def kl_divergence_sums(scored: Scored) -> Floats:
     """KL(target ‖ scores) of each sample in nats; scores are clipped as for the log loss."""
-    targets = _soft_targets(scored)
-    logs = np.log(np.clip(targets, _TINY, 1)) - np.log(np.clip(scored.scores, _TINY, 1))
-    return counted((targets * logs).sum(axis=1))
+    return counted(divergence(_soft_targets(scored), scored.scores))
+
+
+def divergence(targets: Floats, scores: Floats) -> Floats:
+    """KL(targets ‖ scores) of each row of probabilities, [n], in nats."""
+    logs = np.log(np.clip(targets, _TINY, 1)) - np.log(np.clip(scores, _TINY, 1))
+    return np.asarray((targets * logs).sum(axis=1))
 
 
 def ece_sums(scored: Scored) -> Floats:

@@ -100,6 +100,7 @@ def _neighbours() -> Model:
         options=NeighboursOptions(),
         recipe=Recipe(input=SMALL_PIXELS),
         tasks=("single-label", "soft-labels"),
+        label_kinds=("hard", "soft", "drawn"),
         reference=NetSpec(classes=7, channels=1, size=24),
         search_space={
             "model.options.neighbours": Choice((1, 5, 10, 25, 50)),
@@ -117,7 +118,7 @@ def _majority() -> Model:
         estimator="ferbench.builtin.estimators:Majority",
         recipe=Recipe(input=SMALL_PIXELS),
         tasks=("single-label", "multi-label", "soft-labels", "regression"),
-        label_kinds=("hard", "soft", "multi-hot", "real"),
+        label_kinds=("hard", "soft", "drawn", "multi-hot", "real"),
         description="The mean target of the training split for every sample: class frequencies, or mean values.",
         tags=TAGS,
         deterministic=True,

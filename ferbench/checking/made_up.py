@@ -9,7 +9,7 @@ import numpy as np
 
 from ferbench.data.fingerprint import pixel_hashes
 from ferbench.data.in_memory import ArraySplit
-from ferbench.nouns.emotions import LabelKind, Task
+from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind, Task
 from ferbench.nouns.model import Model, NetSpec
 
 PATCHES = 6
@@ -46,29 +46,40 @@ def task_of(model: Model) -> Task:
     return model.reference.task if model.reference.task in model.tasks else model.tasks[0]
 
 
-def labels(task: Task, kinds: tuple[LabelKind, ...], count: int, classes: int, seed: int = 0) -> np.ndarray:
-    """Targets of ``count`` samples; every class occurs. int64 [n] for a single label, float32 [n, k] otherwise."""
+def kind_of(task: Task, kinds: tuple[LabelKind, ...]) -> LabelKind:
+    """The form of the targets on which a model is tried: the task's own, or else the first that it takes."""
+    own = LABEL_KIND_OF_TASK[task]
+    return own if own in kinds or not kinds else kinds[0]
+
+
+def labels(kind: LabelKind, count: int, classes: int, seed: int = 0) -> np.ndarray:
+    """Targets of ``count`` samples; every class occurs. int64 [n] for hard labels, float32 [n, k] otherwise."""
     rng = np.random.default_rng((seed, 1))
     hard = np.arange(count) % classes
-    if task == "regression":
+    if kind == "hard":
+        return hard.astype(np.int64)
+    if kind == "real":
         return rng.uniform(-1, 1, (count, classes)).astype(np.float32)
     one_hot: np.ndarray = np.eye(classes, dtype=np.float32)[hard]
-    if task == "multi-label":
+    if kind == "multi-hot":
         flags: np.ndarray = np.maximum(one_hot, rng.random((count, classes)) < 0.3).astype(np.float32)
         return flags
-    if task == "soft-labels" or "hard" not in kinds:
-        return one_hot if "accepted" in kinds else one_hot * np.float32(0.9) + np.float32(0.1 / classes)
-    return hard.astype(np.int64)
+    return one_hot if kind in ("accepted", "drawn") else one_hot * np.float32(0.9) + np.float32(0.1 / classes)
 
 
-def split_of(inputs: Mapping[str, tuple[int, ...]], targets: np.ndarray, classes: int, seed: int = 0) -> ArraySplit:
+def split_of(
+    inputs: Mapping[str, tuple[int, ...]],
+    targets: np.ndarray,
+    classes: int,
+    kind: LabelKind = "hard",
+    seed: int = 0,
+) -> ArraySplit:
     """A split in memory: patterns where an input is a picture [channels, size, size], noise of another shape else."""
     count = len(targets)
     arrays = {
         name: _input(shape, count, np.random.default_rng((seed, 2, index)))
         for index, (name, shape) in enumerate(sorted(inputs.items()))
     }
-    kind: LabelKind = "hard" if targets.ndim == 1 else "soft"
     return ArraySplit(
         inputs=arrays,
         rows=np.arange(count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ NEARLY = 1e-3
 
 
 def usual(task: Task, classes: int, seed: int = 0, count: int = SAMPLES) -> Scored:
-    """Predictions that are often right; ten groups."""
+    """Predictions that are often right; ten groups, and votes where labels are single or soft."""
     rng = np.random.default_rng((seed, classes))
     targets = _targets(task, classes, count, rng)
+    votes = None
     if task == "regression":
         scores = targets + rng.normal(0, 0.4, targets.shape)
     elif task == "multi-label":
@@ -30,9 +32,9 @@ def usual(task: Task, classes: int, seed: int = 0, count: int = SAMPLES) -> Scor
         wish = targets if targets.ndim == 2 else np.eye(classes)[targets]
         weights = wish * 0.7 + rng.random((count, classes))
         scores = weights / weights.sum(axis=1, keepdims=True)
-    return Scored(
-        targets, scores.astype(np.float64), class_names(classes), np.array([f"g{i % 10}" for i in range(count)])
-    )
+        votes = np.asarray(wish * 0.8 + 0.2 / classes).astype(np.float32)
+    groups = np.array([f"g{index % 10}" for index in range(count)])
+    return Scored(targets, scores.astype(np.float64), class_names(classes), groups, votes)
 
 
 def extreme(task: Task, classes: int, *, perfect: bool) -> Scored:
@@ -49,7 +51,7 @@ def extreme(task: Task, classes: int, *, perfect: bool) -> Scored:
         hard = targets if targets.ndim == 1 else targets.argmax(axis=1)
         told = hard if perfect else (hard + 1) % classes
         scores = np.eye(classes)[told] * (1 - NEARLY * classes) + NEARLY
-    return Scored(scored.targets, scores.astype(np.float64), scored.classes, scored.groups)
+    return replace(scored, scores=scores.astype(np.float64))
 
 
 def _targets(task: Task, classes: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,8 +107,7 @@ def order(subject: Subject[Metric]) -> Outcome:
     metric, faults = subject.item, []
     for what, scored in _cases(metric):
         rows = np.random.default_rng(1).permutation(len(scored.targets))
-        groups = None if scored.groups is None else scored.groups[rows]
-        shuffled = Scored(scored.targets[rows], scored.scores[rows], scored.classes, groups)
+        shuffled = scored.take(rows)
         if not _same(metric.compute(scored), metric.compute(shuffled)):
             faults.append(f"{what}: {metric.compute(scored)} and, shuffled, {metric.compute(shuffled)}")
     return first_fault(faults)
@@ -160,9 +161,8 @@ def undefined(subject: Subject[Metric]) -> Outcome:
         targets = np.asarray(whole.targets)
         alike = np.flatnonzero((targets if targets.ndim == 1 else targets.argmax(axis=1)) == 0)
         for what, rows in (("one sample", alike[:1]), ("one class", alike)):
-            groups = None if whole.groups is None else whole.groups[rows]
             try:
-                metric.compute(Scored(targets[rows], whole.scores[rows], whole.classes, groups))
+                metric.compute(whole.take(rows))
             except Exception as error:
                 faults.append(f"{task}, {what}: it {described(error)}")
     return first_fault(faults, "Return NaN where the metric is not defined.")

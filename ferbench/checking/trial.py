@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferbench.checking.made_up import class_names, labels, spec_of, split_of, task_of
+from ferbench.checking.made_up import class_names, kind_of, labels, spec_of, split_of, task_of
 from ferbench.checking.report import Subject
 from ferbench.data.in_memory import ArraySplit
 from ferbench.errors import PluginError
@@ -117,8 +117,9 @@ def required_of(subject: Subject[Model], spec: NetSpec, count: int) -> dict[str,
 
 def samples_for(model: Model, spec: NetSpec, count: int, seed: int = 0) -> ArraySplit:
     """Made-up training samples of the shapes that ``spec`` names."""
-    targets = labels(task_of(model), model.label_kinds, count, spec.classes, seed)
-    return split_of(spec.inputs, targets, spec.classes, seed)
+    task = task_of(model)
+    kind = kind_of(task, model.label_kinds)
+    return split_of(spec.inputs, labels(kind, count, spec.classes, seed), spec.classes, kind, seed)
 
 
 def plain(recipe: Recipe, lr: float, epochs: int) -> Recipe:
@@ -180,7 +181,12 @@ def preparer_of(model: Model, recipe: Recipe, split: ArraySplit) -> Preparer:
 def part_of(split: ArraySplit, recipe: Recipe, repeated: int = 1) -> Part:
     """Samples ready to be trained on, each ``repeated`` times an epoch."""
     indices = np.tile(np.arange(len(split)), repeated) if repeated > 1 else None
-    return Part(open_feed(split, recipe.input, NUMERICS.device, 0), np.asarray(split.targets), Sample(indices=indices))
+    return Part(
+        open_feed(split, recipe.input, NUMERICS.device, 0),
+        np.asarray(split.targets),
+        Sample(indices=indices),
+        split.label_kind,
+    )
 
 
 def job_of(

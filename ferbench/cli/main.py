@@ -17,8 +17,10 @@ from ferbench.cli import (
     doctor,
     evaluate,
     gc,
+    importing,
     leaderboard,
     listing,
+    new,
     predict,
     run,
     show,
@@ -40,9 +42,11 @@ app.command("run", rich_help_panel="Benchmark")(run.run)
 app.command("leaderboard", rich_help_panel="Benchmark")(leaderboard.leaderboard)
 app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
 app.command("predict", rich_help_panel="Benchmark")(predict.predict)
+app.command("import", rich_help_panel="Benchmark")(importing.import_file)
 app.command("list", rich_help_panel="What there is")(listing.list_things)
 app.command("show", rich_help_panel="What there is")(show.show)
 app.add_typer(data.app, name="data", rich_help_panel="What there is")
+app.command("new", rich_help_panel="Plugins")(new.new)
 app.command("check", rich_help_panel="Plugins")(check.check)
 app.command("doctor", rich_help_panel="Housekeeping")(doctor.doctor)
 app.command("gc", rich_help_panel="Housekeeping")(gc.gc)

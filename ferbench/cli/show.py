@@ -165,5 +165,7 @@ def _print_value(key: str, value: Any, depth: int) -> None:
         typer.echo(f"{pad}{key}: {', '.join(map(str, value))}")
     elif isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
         typer.echo(f"{pad}{key}: {value:,}")
+    elif isinstance(value, float):
+        typer.echo(f"{pad}{key}: {value:.6g}")
     else:
         typer.echo(f"{pad}{key}: {value}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ferbench.data.grouping import fraction_of, group_values
+from ferbench.data.labels import SPREAD
 from ferbench.data.registry import Loaded
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.dataset import Fold, ProtocolRule, Samples
@@ -103,7 +104,8 @@ def _in_classes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return targets in the protocol's classes, and which samples (bool [m]) have one.
 
-    Hard labels of other classes are dropped; soft ones lose the other classes' share and are scaled to a sum of one.
+    Hard labels of other classes are dropped; soft and drawn ones lose the other classes' share and are scaled to a sum
+    of one; accepted ones are dropped where none of the classes is accepted.
     """
     if len(labels) != count or labels.ndim != (1 if kind == "hard" else 2):
         raise DataError(f"{place}: the targets are not {kind!r} labels of its {count:,} samples.")
@@ -115,13 +117,24 @@ def _in_classes(
         renumbered[columns] = np.arange(len(columns))
         return renumbered[labels], renumbered[labels] >= 0
     values = labels.astype(np.float32)
+    _check_values(place, values, kind)
     if columns is None:
         return values, every
     values = values[:, columns]
-    if kind != "soft":
+    if kind not in SPREAD:
         return values, every
     mass = values.sum(axis=1, keepdims=True)
+    if kind == "accepted":
+        return values, mass[:, 0] > 0
     return values / np.where(mass > 0, mass, 1), mass[:, 0] > 0
+
+
+def _check_values(place: str, values: np.ndarray, kind: LabelKind) -> None:
+    """Raise DataError where labels to draw from are no probabilities, or accepted classes no flags or none."""
+    if kind == "drawn" and not ((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3)):
+        raise DataError(f"{place}: labels to draw from must be shares that sum to one; the protocol is at fault.")
+    if kind == "accepted" and not (np.isin(values, (0, 1)).all() and values.any(axis=1).all()):
+        raise DataError(f"{place}: each sample needs flags (0 or 1) and an accepted class; the protocol is at fault.")
 
 
 def _carve_by(samples: Samples, rule: ProtocolRule) -> tuple[str, ...]:

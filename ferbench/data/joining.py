@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ferbench.data.labels import in_kind, joined_kind
 from ferbench.errors import DataError
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.split import Batch, Split, View
@@ -15,19 +16,17 @@ from ferbench.nouns.split import Batch, Split, View
 class Joined:
     """The samples of ``first``, then those of ``second`` (see :class:`ferbench.Split`).
 
-    Where one has soft labels, hard ones of the other become certain ones. Raises DataError when their targets cannot
-    be brought to one form.
+    Where one has soft, drawn or accepted labels, hard ones of the other become certain ones. Raises DataError when
+    their targets cannot be brought to one form.
     """
 
     def __init__(self, first: Split, second: Split) -> None:
-        kinds = {first.label_kind, second.label_kind}
-        if len(kinds) > 1 and kinds != {"hard", "soft"}:
-            raise DataError(f"Labels that are {first.label_kind} cannot be joined with {second.label_kind} ones.")
         self.first, self.second = first, second
         self.classes: tuple[str, ...] = first.classes
-        self.label_kind: LabelKind = first.label_kind if len(kinds) == 1 else "soft"
+        self.label_kind: LabelKind = joined_kind(first.label_kind, second.label_kind)
         self.ids = np.concatenate([first.ids, second.ids])
-        self.targets = np.concatenate([self._as_joined(first.targets), self._as_joined(second.targets)])
+        labels = [in_kind(part.targets, self.label_kind, len(self.classes)) for part in (first, second)]
+        self.targets = np.concatenate(labels)
         self.groups = {
             name: np.concatenate([values, second.groups[name]])
             for name, values in first.groups.items()
@@ -56,11 +55,6 @@ class Joined:
         if any(part.mask is not None for part in parts):
             raise DataError("Clips of varying length cannot be joined with others yet; train on one side.")
         return Batch(inputs, self.targets[indices])
-
-    def _as_joined(self, targets: np.ndarray) -> np.ndarray:
-        if self.label_kind == "soft" and targets.ndim == 1:
-            return np.asarray(np.eye(len(self.classes), dtype=np.float32)[targets])
-        return targets
 
     def take(self, indices: np.ndarray) -> Split:
         """A split of some of the samples, by their indices (int64 [m]); those of the first split come first."""

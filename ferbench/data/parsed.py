@@ -59,6 +59,8 @@ def _samples(dataset: Dataset, samples: Samples) -> Samples:
     origin = None if samples.origin is None else _text(samples.origin, "origin")
     groups = {name: _text(values, f"group {name}") for name, values in samples.groups.items()}
     columns = _plain(samples.columns)
+    if "votes" in columns:
+        _votes(columns["votes"], (count, len(dataset.classes)))
     for name, values in {"origin": origin, **groups, **columns}.items():
         _demand(values is None or len(values) == count, f"{name!r} does not have {count} values")
     return Samples(ids, _targets(dataset, samples.targets), origin, groups, columns)
@@ -84,6 +86,11 @@ def _plain(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             plain[name].dtype.kind in "fiubU" and values.ndim in (1, 2), f"column {name!r} is neither text nor number"
         )
     return plain
+
+
+def _votes(votes: np.ndarray, shape: tuple[int, int]) -> None:
+    numbers = votes.shape == shape and votes.dtype.kind in "fiu"
+    _demand(numbers and bool((votes >= 0).all()), f"votes are not numbers of votes {list(shape)}, a column a class")
 
 
 def _text(values: np.ndarray, what: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from ferbench.data.fingerprint import pixel_hashes
 from ferbench.data.folds import Sides, count_folds, make_sides
 from ferbench.data.grouping import strata
 from ferbench.data.in_memory import ArraySplit
+from ferbench.data.labels import SPREAD, in_kind, joined_kind
 from ferbench.data.registry import Loaded
 from ferbench.data.streaming import StreamSplit
 from ferbench.errors import DataError
@@ -52,7 +53,8 @@ def limited_count(limit: int | float | None, whole: int) -> int:
 def limited(split: Split, limit: int | float) -> Split:
     """Return as many samples as ``limit`` says, drawn by class, in their order; a smaller part lies in a larger.
 
-    Raises DataError for a limit that is not above zero.
+    The class of a sample with several is its most probable one, of equal ones the first. Raises DataError for a limit
+    that is not above zero.
     """
     if limit <= 0:
         raise DataError(f"At least one training sample is needed; the limit is {limit}.")
@@ -103,7 +105,7 @@ def _side(loaded: Loaded, sides: Sides, side: Side) -> ArraySplit | StreamSplit:
 def _labels(split: Split, targets: np.ndarray, count: int) -> tuple[np.ndarray, LabelKind]:
     """Return a sampler's targets in normal form, and which form that is."""
     width = len(split.classes)
-    if targets.shape == (count,) and targets.dtype.kind in "iu" and split.label_kind in ("hard", "soft"):
+    if targets.shape == (count,) and targets.dtype.kind in "iu" and split.label_kind in ("hard", *SPREAD):
         if count and not (targets.min() >= 0 and targets.max() < width):
             raise DataError(f"The sampler's targets are not all within 0 to {width - 1}.")
         return targets.astype(np.int64), "hard"
@@ -121,12 +123,8 @@ def _extended(split: ArraySplit, inputs: Mapping[str, np.ndarray], targets: np.n
             given = "is missing" if extra is None else f"is {extra.dtype} {list(extra.shape)}"
             raise DataError(f"The sampler's extra input {name!r} {given}, not uint8 {[count, *values.shape[1:]]}.")
     labels, kind = _labels(split, targets, count)
-    own_labels = split.targets
-    if kind != split.label_kind:  # hard on one side, soft on the other
-        one_hot = np.eye(len(split.classes), dtype=np.float32)
-        labels = one_hot[labels] if kind == "hard" else labels
-        own_labels = one_hot[own_labels] if split.label_kind == "hard" else own_labels
-        kind = "soft"
+    kind = joined_kind(split.label_kind, kind)
+    own_labels, labels = (in_kind(values, kind, len(split.classes)) for values in (split.targets, labels))
     return replace(
         split,
         inputs={name: np.concatenate([values, inputs[name]]) for name, values in own.items()},

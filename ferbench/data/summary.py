@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ferbench.data.labels import expected_counts
 from ferbench.data.registry import Loaded
 from ferbench.data.splits import count_folds, make_splits
+from ferbench.data.votes import human_agreement, votes_of
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.split import Split
 
@@ -17,21 +19,26 @@ from ferbench.nouns.split import Split
 def class_counts(loaded: Loaded, rule: ProtocolRule) -> dict[str, Any]:
     """``{"train": {"n": …, "classes": {name: count}}, …, "folds": …}`` of the protocol's first fold, as plain data.
 
-    Counts are shares summed up where labels are soft, and left out of a regression.
+    Counts are shares summed up where labels are soft or drawn, the samples that accept a class where several may be
+    right, and left out of a regression. Where the data set keeps votes, a side of hard labels has ``human`` as well:
+    how well its annotators agree with it (:func:`ferbench.data.votes.human_agreement`).
     """
     splits = make_splits(loaded, rule)
     sides = {"train": splits.train, "val": splits.val, "test": splits.test}
-    return {**{name: _facts(split) for name, split in sides.items()}, "folds": count_folds(loaded, rule)}
+    return {**{name: _facts(loaded, split) for name, split in sides.items()}, "folds": count_folds(loaded, rule)}
 
 
-def _facts(split: Split) -> dict[str, Any]:
+def _facts(loaded: Loaded, split: Split) -> dict[str, Any]:
     facts: dict[str, Any] = {"n": len(split)}
     if split.label_kind == "real":
         return facts
     targets = np.asarray(split.targets)
-    counts = np.bincount(targets, minlength=len(split.classes)) if targets.ndim == 1 else targets.sum(axis=0)
-    values = [int(value) if float(value).is_integer() else round(float(value), 3) for value in counts]
-    return facts | {"classes": dict(zip(split.classes, values, strict=True))}
+    counts = expected_counts(targets, len(split.classes))
+    values = [int(value) if value.is_integer() else round(value, 3) for value in counts.tolist()]
+    facts["classes"] = dict(zip(split.classes, values, strict=True))
+    votes = votes_of(loaded, split.classes, split.ids) if split.label_kind == "hard" else None
+    agreement = None if votes is None else human_agreement(votes, targets)
+    return facts if agreement is None else facts | {"human": agreement}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ def write_table(loaded: Loaded, path: Path) -> None:
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
     where the copy cannot be divided that way); the data set's groups and columns; ``origin`` (its own split);
-    ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). Raises StoreError when the disk refuses.
+    ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). The file's metadata name the data set's
+    ``classes`` (a JSON list), in whose order ``votes`` stand. Raises StoreError when the disk refuses.
     """
     if path.exists():
         return
@@ -31,6 +33,7 @@ def write_table(loaded: Loaded, path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table({name: _column(values) for name, values in _columns(loaded).items()})
+    table = table.replace_schema_metadata({"classes": json.dumps(loaded.dataset.classes)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

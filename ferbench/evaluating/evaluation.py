@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ def predictions_of(sides: Mapping[str, tuple[Split, np.ndarray]]) -> Predictions
 def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> tuple[dict[str, Any], list[str]]:
     """Values of all metrics that take the task, as plain data (undefined: None), and what went wrong with others.
 
-    A metric that raises is left out and named: it costs itself alone.
+    Those that need votes are left out where there are none. A metric that raises is left out and named: it costs itself
+    alone.
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
     for metric in metrics:
-        if task not in metric.tasks:
+        if task not in metric.tasks or (metric.votes and scored.votes is None):
             continue
         try:
             value = np.asarray(metric.compute(scored), dtype=np.float64)
@@ -60,17 +62,24 @@ def plain(value: Any) -> Any:
 
 
 def write_evaluation(
-    folder: Path, predictions: Predictions, metrics: Sequence[Metric], task: Task, facts: Mapping[str, Any]
+    folder: Path,
+    predictions: Predictions,
+    metrics: Sequence[Metric],
+    task: Task,
+    facts: Mapping[str, Any],
+    votes: np.ndarray | None = None,
 ) -> list[str]:
     """Write predictions first, then metrics per side with ``facts``; return what went wrong with metrics.
 
-    Predictions are kept whatever happens to their scores.
+    ``votes``: shares of the annotators' votes of each sample, where there are some. Predictions are kept whatever
+    happens to their scores.
     """
     write_predictions(folder / "predictions.parquet", predictions)
     faults: list[str] = []
     sides: dict[str, Any] = {}
     for side in dict.fromkeys(predictions.split.tolist()):
-        sides[side], wrong = compute_metrics(metrics, task, predictions.side(side).scored())
+        given = None if votes is None else votes[predictions.split == side]
+        sides[side], wrong = compute_metrics(metrics, task, replace(predictions.side(side).scored(), votes=given))
         faults += [f"{side}: {fault}" for fault in wrong]
     write_json(folder / "metrics.json", {**sides, **facts, "faults": faults})
     return faults

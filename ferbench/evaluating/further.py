@@ -9,6 +9,7 @@ import numpy as np
 
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import make_splits
+from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.scoring import Scorer, load_scorer, raw_shape
@@ -64,6 +65,8 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
     if status["state"] != "done":
         why = f" ({status['cause']})" if status.get("cause") else ""
         return f"it is {status['state']}{why}; only finished cells can be evaluated"
+    if record["facts"].get("kind") == "imported":
+        return "it was imported; its model is not here"
     if not record["facts"]["estimator"]:
         return ""
     if wanted.tta is not None and wanted.tta.name != "none":
@@ -101,7 +104,9 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
         metrics = [setup.installed.metric(each) for each in setup.installed.names("metrics")]
         write_json(target / "evaluation.json", key)
-        write_evaluation(target, predictions_of(scored), metrics, dataset.task, {})
+        predictions = predictions_of(scored)
+        votes = votes_of(other, predictions.classes, predictions.ids)
+        write_evaluation(target, predictions, metrics, dataset.task, {}, votes)
     return {"cell": folder.id, "evaluation": target.name, **key, "metrics": folder.metrics(target.name)}
 
 

@@ -27,6 +27,7 @@ from ferbench.training.inference import score_samples
 from ferbench.training.initialise import initialise
 from ferbench.training.precision import Numerics, seed_everything
 from ferbench.training.prepare import Preparer, network_size, training_statistics
+from ferbench.training.regularise import set_drop_path, set_dropout
 
 
 class Scorer(Protocol):
@@ -117,6 +118,10 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
     net = build(net_spec(setup, shape, size), **setup.model_options.model_dump())
     if not isinstance(net, nn.Module):
         raise PluginError(f"build of {setup.model.full_name} returned {type(net).__name__}, not a torch.nn.Module.")
+    if recipe.dropout is not None:
+        set_dropout(net, recipe.dropout)
+    if recipe.drop_path is not None:
+        set_drop_path(net, recipe.drop_path)
     if not isinstance(recipe.init, DefaultInit):
         initialise(net, recipe.init)
     return net.to(device).to(memory_format=torch.channels_last), size

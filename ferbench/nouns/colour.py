@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferbench.nouns.geometry import Grey, Probability
 from ferbench.nouns.settings import Settings
@@ -83,6 +83,12 @@ class RandAugment(Settings):
     bins: int = Field(31, ge=2)
     interpolation: Literal["nearest", "bilinear"] = "nearest"
     fill: Grey = 0.0
+
+    @model_validator(mode="after")
+    def _within(self) -> RandAugment:
+        if self.magnitude >= self.bins:
+            raise ValueError(f"magnitude {self.magnitude} is none of {self.bins} bins; set it to 0 to {self.bins - 1}")
+        return self
 
 
 class AutoAugment(Settings):

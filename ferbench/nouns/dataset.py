@@ -22,8 +22,9 @@ class Samples:
     ``ids``: str [n], unique, never changing. ``targets``: int64 [n] class indices, or float32 [n, k] for tasks beyond
     a single label. ``origin``: str [n], the split that the data set itself names (``Training``), where it does.
     ``groups``: subject, clip or trial by name, each [n]. ``columns``: further facts kept in the data set's table
-    (votes, action units, source), each [n] or [n, k]. ``hashes``: uint64 [n], hash of each sample's pixels; filled in
-    when the data set is registered, equal for identical pixels.
+    (action units, source), each [n] or [n, k]; ``votes`` among them are how many annotators chose each class, [n, k] in
+    the order of the data set's classes. ``hashes``: uint64 [n], hash of each sample's pixels; filled in when the data
+    set is registered, equal for identical pixels.
     """
 
     ids: np.ndarray

@@ -10,8 +10,9 @@ Task = Literal["single-label", "multi-label", "soft-labels", "regression"]
 LabelKind = Literal["hard", "soft", "drawn", "accepted", "multi-hot", "real"]
 """The form of targets: class indices int64 [n] (``hard``), else float32 [n, k].
 
-``soft``: probabilities. ``drawn``: probabilities from which a label is drawn for every epoch. ``accepted``: 0/1 flags
-of classes any of which is right. ``multi-hot``: 0/1 flags of classes that all hold. ``real``: values.
+``soft``: probabilities. ``drawn``: probabilities from which a network's training draws a label for every epoch.
+``accepted``: 0/1 flags of classes any of which is right. ``multi-hot``: 0/1 flags of classes that all hold.
+``real``: values.
 """
 
 Modality = Literal["image", "video", "eeg"]

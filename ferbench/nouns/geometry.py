@@ -74,10 +74,11 @@ class VerticalFlip(Settings):
 class Affine(Settings):
     """One warp of rotation, translation, scale, zoom and shear, applied with probability ``p``.
 
-    ``degrees``: rotation, ±. ``translate``: share of the side, ±. ``scale``: from low to high, both axes alike;
-    ``zoom``: the same, each axis drawn for itself (Keras's ``zoom_range``). ``shear``: degrees along x and along y, ±.
-    ``border`` says what enters the picture, ``fill`` the grey (0 to 255) of a constant one. Without ``zoom`` this is
-    torchvision's ``RandomAffine``; with ``whole_pixels`` false, translations are not rounded as they are there.
+    ``degrees``: rotation, ±. ``translate``: share of the side, ±. ``scale``: from low to high, both axes alike.
+    ``zoom``: the share of the width and of the height that is shown, each drawn for itself, so that less than 1
+    enlarges: Keras's ``zoom_range``. ``shear``: degrees along x and along y, ±. ``border`` says what enters the
+    picture, ``fill`` the grey (0 to 255) of a constant one. Without ``zoom`` this is torchvision's ``RandomAffine``;
+    with ``whole_pixels`` false, translations are not rounded as they are there.
     """
 
     name: Literal["affine"] = "affine"

@@ -19,13 +19,20 @@ class Scored:
 
     ``targets``: int64 [n] for a single label, float32 [n, k] otherwise. ``scores``: float64 [n, k], probabilities that
     sum to one for a single or soft label, one probability a class for several labels, values for a regression.
-    ``groups``: group of each sample, [n], where the protocol has groups.
+    ``groups``: group of each sample, [n], where the protocol has groups. ``votes``: float32 [n, k], what annotators
+    chose, as shares that sum to one (NaN in a row without votes), where the data set keeps it.
     """
 
     targets: np.ndarray
     scores: np.ndarray
     classes: tuple[str, ...]
     groups: np.ndarray | None = None
+    votes: np.ndarray | None = None
+
+    def take(self, chosen: np.ndarray) -> Scored:
+        """Some of the samples, by index or as bool [n]."""
+        groups, votes = (None if values is None else values[chosen] for values in (self.groups, self.votes))
+        return Scored(self.targets[chosen], self.scores[chosen], self.classes, groups, votes)
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class Metric:
     classes) as an array [...], which makes its interval fast. Any other scalar that depends on sums over the samples
     alone may give the summands of each sample, ``sums(scored)`` -> [n, d], and ``of_sums``, which turns sums [..., d]
     into values [...], for the same gain. Undefined values are NaN, never an exception. ``percent``: a fraction that
-    tables for people show times 100.
+    tables for people show times 100. ``votes``: it compares with annotators' votes, so that it is left out where the
+    data set keeps none.
     """
 
     name: str
@@ -49,5 +57,6 @@ class Metric:
     sums: Callable[[Scored], np.ndarray] | None = None
     of_sums: Callable[[np.ndarray], np.ndarray] | None = None
     percent: bool = False
+    votes: bool = False
     description: str = ""
     paper: Paper | None = None

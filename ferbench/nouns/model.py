@@ -65,16 +65,21 @@ class StepContext:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What an objective returns: ``loss`` (scalar tensor), ``scores`` (logits [n, k]) and numbers to log."""
+    """What an objective returns: ``loss`` (scalar tensor), ``scores`` (logits [n, k]) and numbers to log.
+
+    ``logs`` are floats, or scalar tensors, which nobody waits for before the epoch ends.
+    """
 
     loss: torch.Tensor
     scores: torch.Tensor
-    logs: Mapping[str, float] = field(default_factory=dict)
+    logs: Mapping[str, float | torch.Tensor] = field(default_factory=dict)
 
 
 class Objective(Protocol):
     """A training step's forward pass and loss.
 
+    ``batch.target`` is int64 [n] where labels are hard or drawn (then a label drawn for this epoch), else float32
+    [n, k]; augmentation that mixes samples makes soft labels of hard ones. The recipe's terms are added to its loss.
     An objective with state (centres, a queue) also has ``state_dict()`` and ``load_state_dict(state)``, and
     ``parameters()`` where some of it learns; an :class:`torch.nn.Module` has all three.
     """
@@ -99,8 +104,8 @@ class FitContext:
 class TrainingData:
     """Training samples of an estimator, prepared as its recipe's ``input`` says.
 
-    ``inputs``: float32 [n, channels, height, width] by input name. ``targets``: int64 [n] or float32 [n, k].
-    ``weights``: float32 [n] or None.
+    ``inputs``: float32 [n, channels, height, width] by input name. ``targets``: int64 [n] or float32 [n, k]; the
+    probabilities where labels would be drawn from them. ``weights``: float32 [n] or None.
     """
 
     inputs: Mapping[str, np.ndarray]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ferbench.nouns.settings import Settings
 
 LearningRate = Annotated[float, Field(gt=0)]
 WeightDecay = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ParameterGroup(Settings):
     """Parameters whose names match one of ``patterns`` (``head.*``), with values of their own.
 
-    ``lr_factor`` multiplies the learning rate, also where a schedule changes it; ``weight_decay`` replaces the
-    optimizer's. A parameter belongs to the first group that matches it.
+    ``lr_factor`` multiplies the learning rate, whatever the schedule makes of it (its ``min_lr`` included);
+    ``weight_decay`` replaces the optimizer's. A parameter belongs to the first group that matches it. Parameters of an
+    objective (centres) have no name here: they have the optimizer's own values.
     """
 
     patterns: tuple[str, ...] = Field(min_length=1)
@@ -27,7 +29,9 @@ class ParameterGroup(Settings):
 class SAM(Settings):
     """Sharpness-aware minimisation (Foret et al. 2021, Algorithm 1): the gradient at a step of length ``rho`` uphill.
 
-    ``adaptive`` scales the step by the size of each weight (ASAM, Kwon et al. 2021). Each step costs two passes.
+    ``adaptive`` scales the step by the size of each weight (ASAM, Kwon et al. 2021). Each step costs two passes; both
+    see the same random draws (dropout), running statistics are updated in the first alone, and it is the gradient of
+    the second that is clipped.
     """
 
     rho: float = Field(0.05, gt=0)
@@ -59,13 +63,19 @@ class SGD(Optimization):
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
 
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> SGD:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
 
 class Adam(Optimization):
     """Adam; weight decay is added to the gradient (L2)."""
 
     name: Literal["adam"] = "adam"
     lr: LearningRate = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
 
 
@@ -75,7 +85,7 @@ class AdamW(Optimization):
     name: Literal["adamw"] = "adamw"
     lr: LearningRate = 1e-3
     weight_decay: WeightDecay = 0.01
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
 
 
@@ -84,7 +94,7 @@ class RAdam(Optimization):
 
     name: Literal["radam"] = "radam"
     lr: LearningRate = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
     decoupled: bool = False
 

@@ -75,7 +75,8 @@ class Recipe(Settings):
     are single, else the loss. ``precision``: ``auto`` follows a fixed rule for each device. ``terms`` are added to the
     loss. ``dropout`` replaces the rate of every dropout layer that the network has; ``drop_path`` that of its
     stochastic depth, rising linearly from 0 at the first layer to this at the last. ``val_every``: epochs between two
-    looks at val, also a part of one (0.25: four times an epoch). ``val_batch_size``: pictures in a batch at val and
+    looks at val (2: after every second, and after a stage's last), or one part of an epoch (0.25: four times in each);
+    selection, early stopping and plateaus count looks. ``val_batch_size``: pictures in a batch at val and
     test, all views counted.
     """
 
@@ -105,10 +106,18 @@ class Recipe(Settings):
     def _consistent(self) -> Recipe:
         if self.selection != "last" and any("val" in stage.sides for stage in self.stages):
             raise ValueError('a stage trains on val, so weights cannot be selected on it: set selection = "last"')
+        if self.selection == "last" and any(stage.start == "best" for stage in self.stages):
+            raise ValueError('a stage starts from the best weights, and selection = "last" keeps none: start = "last"')
+        if not _regular(self.val_every):
+            raise ValueError(
+                f"val_every = {self.val_every:g} is neither a whole number of epochs nor one part of an epoch "
+                "(0.5, 0.25, 0.2, 0.1, …)"
+            )
         if any("train" not in stage.sides for stage in self.stages):
             raise ValueError('every stage must train on "train"')
         for stage in self.planned_stages():
             mixing = [op.name for op in stage.augmentation or () if isinstance(op, MIXING)]
+            _check_learning_rate(stage)
             if mixing and stage.loss and stage.loss.name in HARD_ONLY:
                 raise ValueError(f"{mixing[0]} makes soft labels, and the loss {stage.loss.name} takes hard ones alone")
         return self
@@ -147,3 +156,19 @@ class Recipe(Settings):
         )
         schedule = self.schedule.stretched(factor)
         return self.model_copy(update={"epochs": epochs, "stages": stages, "schedule": schedule})
+
+
+def _regular(val_every: float) -> bool:
+    """Whether looks are whole epochs apart, or divide an epoch evenly; 0.33 is meant as a third."""
+    parts = val_every if val_every >= 1 else 1 / val_every
+    return abs(parts - round(parts)) <= (0.0 if val_every >= 1 else 0.05)
+
+
+def _check_learning_rate(stage: Stage) -> None:
+    schedule, optimizer = stage.schedule, stage.optimizer
+    if schedule and schedule.warmup_epochs > stage.epochs:
+        raise ValueError(
+            f"the warm-up of {schedule.warmup_epochs:g} epochs is longer than its stage, which has {stage.epochs}"
+        )
+    if schedule and optimizer and schedule.min_lr > optimizer.lr:
+        raise ValueError(f"schedule.min_lr ({schedule.min_lr:g}) is above the learning rate ({optimizer.lr:g})")

@@ -14,9 +14,9 @@ Milestone = Annotated[int, Field(ge=1)]
 class Scheduling(Settings):
     """What every schedule has.
 
-    ``warmup_epochs``: the learning rate first rises linearly, step by step, from ``warmup_start`` (a share of it) to
-    what the schedule begins with; cosine and one-cycle then run over the rest of the stage, while milestones and
-    plateaus count from its beginning. ``min_lr``: it never falls below this afterwards.
+    ``warmup_epochs``: the learning rate first rises linearly, step by step, to what the schedule begins with, from
+    ``warmup_start`` times that; cosine and one-cycle then run over the rest of the stage, while milestones and plateaus
+    count from its beginning. ``min_lr``: it never falls below this afterwards.
     """
 
     warmup_epochs: float = Field(0.0, ge=0)
@@ -37,7 +37,8 @@ class Constant(Scheduling):
 class Step(Scheduling):
     """Multiply by ``factor`` when each of the ``milestones`` (epochs of the stage) is reached.
 
-    Or, with ``every``: at epoch ``after``, and every so many epochs from there (Wujie: × 0.9 at 80, 85, 90, …).
+    Or, with ``every``: at epoch ``after``, and every so many epochs from there. Epochs count from 0. (Wujie's code says
+    "every 5 after 80", and first multiplies at epoch 85: ``every = 5, after = 85, factor = 0.9``.)
     """
 
     name: Literal["step"] = "step"
@@ -56,7 +57,7 @@ class Step(Scheduling):
         """See :meth:`Scheduling.stretched`; every milestone keeps at least one epoch before it."""
         milestones = tuple(sorted({max(1, round(milestone * factor)) for milestone in self.milestones}))
         every = None if self.every is None else max(1, round(self.every * factor))
-        changes = {"milestones": milestones, "every": every, "after": round(self.after * factor)}
+        changes = {"milestones": milestones, "every": every, "after": self.after and max(1, round(self.after * factor))}
         return self.model_copy(update={**changes, "warmup_epochs": self.warmup_epochs * factor})
 
 
@@ -64,7 +65,7 @@ class Cosine(Scheduling):
     """Half a cosine from the learning rate to ``min_lr``, step by step (Loshchilov and Hutter 2017).
 
     Over the stage, or, with ``restart_every``, again and again over so many epochs, each period ``growth`` times as
-    long as the one before.
+    long as the one before (periods are rounded to whole steps).
     """
 
     name: Literal["cosine"] = "cosine"
@@ -86,9 +87,11 @@ class OneCycle(Scheduling):
 
 
 class Plateau(Scheduling):
-    """Multiply by ``factor`` after ``patience`` val scores (or losses) in a row that were no better.
+    """Multiply by ``factor`` when more than ``patience`` looks at val in a row were no better, and count anew.
 
-    ``monitor``: ``score`` is the recipe's own, by which weights are chosen. Better means by more than ``threshold``.
+    With ``patience`` 0 that is at each that is no better; torch's ReduceLROnPlateau counts alike. Better means better
+    than the best so far by more than ``threshold`` (a difference, not a share). ``monitor``: ``score`` is the recipe's
+    own, by which weights are chosen.
     """
 
     name: Literal["plateau"] = "plateau"

@@ -21,7 +21,9 @@ class RunSettings(Settings):
     allow_microbatch: bool = False
     workers: int = Field(2, ge=0, description="loader processes of a split that streams from disk")
     deterministic: bool = Field(False, description="on CUDA: only kernels that give the same bits each time (slower)")
-    compile: Literal["auto", "always", "never"] = Field("auto", description="auto: on CUDA alone")
+    compile: Literal["auto", "always", "never"] = Field(
+        "auto", description="torch.compile of networks; auto: on CUDA alone, where a training is long enough"
+    )
     probe: bool = Field(True, description="time each row for a moment first, to estimate the whole run")
 
 

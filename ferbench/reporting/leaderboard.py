@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ferbench.data.votes import human_agreement
 from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
@@ -89,14 +90,16 @@ def _measured_block(
     rows: list[Row], shown: Sequence[Metric], columns: Sequence[str], groups: dict[Hashable, list[Row]]
 ) -> Block:
     first = rows[0]
-    metrics = tuple(metric for metric in shown if first.facts["task"] in metric.tasks)
     resamplings: dict[str, Resampling] = {}
     samples: dict[str, str] = {}
     known: dict[Hashable, SampleFacts] = {}
+    facts_of = {row.id: _facts_of(row, samples.setdefault(row.id, _samples_of(row)), known) for row in rows}
+    voted = any(facts.votes is not None for facts in facts_of.values())
+    applying = (metric for metric in shown if first.facts["task"] in metric.tasks)
+    metrics = tuple(metric for metric in applying if voted or not metric.votes)
     measured = []
     for row in rows:
-        samples[row.id] = _samples_of(row)
-        facts = _facts_of(row, samples[row.id], known)
+        facts = facts_of[row.id]
         if samples[row.id] not in resamplings:
             units = row.ids if facts.groups is None else facts.groups
             resamplings[samples[row.id]] = Resampling(units, samples[row.id])
@@ -113,7 +116,7 @@ def _measured_block(
         protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
         metrics=metrics,
         rows=tuple(by_value(records, metrics)),
-        captions=_block_captions(measured, metrics),
+        captions=(*_block_captions(measured, metrics), *_human_captions(measured, facts_of)),
         floors=tuple(dict.fromkeys(row.model for row in rows if row.facts.get("floor"))),
     )
 
@@ -131,16 +134,20 @@ def _facts_of(row: Row, samples: str, known: dict[Hashable, SampleFacts]) -> Sam
     unit = row.facts.get("unit") or "sample"
     key = (table, row.key["protocol"], unit, row.training_sides, samples)
     if key not in known:
-        known[key] = sample_facts(table, row.key["protocol"], unit, row.ids, row.folds_of, row.training_sides)
+        asked = (row.ids, row.folds_of, row.training_sides, row.facts["classes"])
+        known[key] = sample_facts(table, row.key["protocol"], unit, *asked)
     return known[key]
 
 
 def _ranked(
     measured: Sequence[Measured], metric: Metric, samples: dict[str, str]
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """Ranks and ranking notes by row id. Oracles and rows on other samples than most are not ranked."""
+    """Ranks and ranking notes by row id.
+
+    Oracles, imports whose selection is unknown, and rows on other samples than most are not ranked.
+    """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
-    honest = [item for item in measured if item.row.selection != "oracle"]
+    honest = [item for item in measured if item.row.selection not in ("oracle", "unknown")]
     common = Counter(samples[item.row.id] for item in honest).most_common(1)
     contenders = []
     for item in honest:
@@ -194,6 +201,19 @@ def _block_captions(measured: Sequence[Measured], metrics: Sequence[Metric]) -> 
     if any(item.row.facts.get("synthetic") for item in measured):
         captions.append("Synthetic data: drawn by a program; these scores say nothing about real faces.")
     return tuple(captions)
+
+
+def _human_captions(measured: Sequence[Measured], facts_of: Mapping[str, SampleFacts]) -> list[str]:
+    """How well annotators agree with the labels of the test samples, where the data set keeps their votes."""
+    captions: dict[str, None] = {}
+    for item in measured:
+        votes, targets = facts_of[item.row.id].votes, item.row.scored[0].targets
+        agreement = human_agreement(votes, targets) if votes is not None and targets.ndim == 1 else None
+        if agreement:
+            one, most = (f"{100 * agreement[name]:.1f} %" for name in ("annotator", "majority"))
+            text = f"Human annotators: accuracy {one} is to be expected of one of them, {most} of their majority."
+            captions[text] = None
+    return list(captions)
 
 
 def _title(found: Collected) -> str:

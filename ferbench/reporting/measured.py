@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class Measured:
 
 def measure(row: Row, metrics: Sequence[Metric], resampling: Resampling, facts: SampleFacts) -> Measured:
     """Compute all scalar metrics of a row. A metric that raises is left out and named in ``faults``."""
-    seeds = [Scored(s.targets, s.scores, s.classes, facts.groups) for s in row.scored]
+    seeds = [replace(scored, groups=facts.groups, votes=facts.votes) for scored in row.scored]
     replicates = Replicates(seeds, resampling)
     estimates: dict[str, Estimate] = {}
     leak_free: dict[str, float] = {}
@@ -59,10 +59,7 @@ def _without(copied: np.ndarray, metric: Metric, seeds: Sequence[Scored], whole:
     if not copied.any():
         return whole
     keep = ~copied
-    parts = [
-        Scored(s.targets[keep], s.scores[keep], s.classes, None if s.groups is None else s.groups[keep]) for s in seeds
-    ]
-    return float(np.mean([metric.compute(part) for part in parts]))
+    return float(np.mean([metric.compute(scored.take(keep)) for scored in seeds]))
 
 
 def columns_of(metrics: Sequence[Metric], train: Sequence[str]) -> tuple[str, ...]:
@@ -85,7 +82,7 @@ def record_of(
     record: dict[str, Any] = dict.fromkeys(columns)
     record |= {
         "rank": rank,
-        "kind": "measured",
+        "kind": facts.get("kind", "measured"),
         **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
         "row": row.name,
         "seeds": len(row.seeds),
@@ -125,6 +122,8 @@ def notes_of(measured: Measured) -> list[str]:
     notes = list(measured.faults)
     if row.selection == "oracle":
         notes.append("oracle: weights chosen on the test set, not ranked")
+    if row.selection == "unknown":
+        notes.append("not ranked: nobody says how its weights were chosen")
     if key["limit"] is not None:
         notes.append(f"trained on {part_of_training(key['limit'])} only (--limit)")
     if facts.get("partial"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ferbench.data.votes import VOTES, vote_shares
 from ferbench.errors import StoreError
 
 if TYPE_CHECKING:
@@ -20,20 +22,28 @@ class SampleFacts:
     """``copied``: bool [n], test samples whose pixels also stand in the training side; None where that is unknown.
 
     ``groups``: [n], the subject, clip or trial of each sample; None where the protocol's unit is the sample.
+    ``votes``: shares of the annotators' votes over the protocol's classes, float32 [n, k]; None where there are none.
     """
 
     copied: np.ndarray | None = None
     groups: np.ndarray | None = None
+    votes: np.ndarray | None = None
 
 
 def sample_facts(
-    table: Path, protocol: str, unit: str, ids: np.ndarray, folds_of: np.ndarray, trained: Sequence[str] = ("train",)
+    table: Path,
+    protocol: str,
+    unit: str,
+    ids: np.ndarray,
+    folds_of: np.ndarray,
+    trained: Sequence[str] = ("train",),
+    classes: Sequence[str] = (),
 ) -> SampleFacts:
     """Look test samples (``ids`` str [n], of fold ``folds_of`` [n]) up in the table of their data set.
 
-    ``trained``: sides of the protocol on which the model was trained. The table knows those of the first fold alone; in
-    a cross-validation, what is tested in another fold counts as training data. Raises StoreError when the table is
-    damaged; one that is missing leaves everything unknown.
+    ``trained``: sides of the protocol on which the model was trained; ``classes``: its classes, in order. The table
+    knows the sides of the first fold alone; in a cross-validation, what is tested in another fold counts as training
+    data. Raises StoreError when the table is damaged; one that is missing leaves everything unknown.
     """
     columns = _read(table, ["id", "pixel_hash", f"split_{protocol}", unit])
     if "id" not in columns:
@@ -43,17 +53,30 @@ def sample_facts(
     if not np.array_equal(columns["id"][place], ids):
         return SampleFacts()
     groups = _groups(columns[unit][place], ids) if unit in columns and unit != "sample" else None
+    votes = _votes(table, place, classes)
     hashes = columns.get("pixel_hash")
     if hashes is None:
-        return SampleFacts(None, groups)
+        return SampleFacts(None, groups, votes)
     tested = hashes[place]
     if len(np.unique(folds_of)) > 1:
         copied = np.zeros(len(ids), dtype=bool)
         for fold in np.unique(folds_of):
             copied[folds_of == fold] = np.isin(tested[folds_of == fold], tested[folds_of != fold])
-        return SampleFacts(copied, groups)
+        return SampleFacts(copied, groups, votes)
     sides = columns.get(f"split_{protocol}")
-    return SampleFacts(None if sides is None else np.isin(tested, hashes[np.isin(sides, trained)]), groups)
+    return SampleFacts(None if sides is None else np.isin(tested, hashes[np.isin(sides, trained)]), groups, votes)
+
+
+def _votes(table: Path, place: np.ndarray, classes: Sequence[str]) -> np.ndarray | None:
+    """Shares of the votes in the table's rows at ``place``; None where it has none or does not name its classes."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(table)
+    known = json.loads((schema.metadata or {}).get(b"classes", b"[]"))
+    if VOTES not in schema.names or not classes or not set(classes) <= set(known):
+        return None
+    votes = np.array(pq.read_table(table, columns=[VOTES])[VOTES].to_pylist())
+    return vote_shares(votes[place], known, classes)
 
 
 def _groups(names: np.ndarray, ids: np.ndarray) -> np.ndarray:

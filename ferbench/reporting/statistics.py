@@ -116,7 +116,7 @@ class Replicates:
             sums = self.resampling.sums(np.concatenate(parts, axis=1))
             return np.asarray(metric.of_sums(sums.reshape(len(sums), len(self.seeds), -1)), dtype=np.float64)
         drawn = [
-            [metric.compute(_part(scored, index)) for scored in self.seeds]
+            [metric.compute(scored.take(index)) for scored in self.seeds]
             for index in self.resampling.indices(SLOW_DRAWS)
         ]
         return np.asarray(drawn, dtype=np.float64)
@@ -129,11 +129,6 @@ def _confusion_cells(scored: Scored) -> Floats:
     cells = np.zeros((len(targets), k * k))
     cells[np.arange(len(targets)), targets * k + np.argmax(scored.scores, axis=1)] = 1
     return cells
-
-
-def _part(scored: Scored, index: NDArray[np.intp]) -> Scored:
-    groups = None if scored.groups is None else scored.groups[index]
-    return Scored(scored.targets[index], scored.scores[index], scored.classes, groups)
 
 
 @dataclass(frozen=True)

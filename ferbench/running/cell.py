@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
 from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
 from ferbench.evaluating.required import required_cells
@@ -93,14 +94,19 @@ def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
             return _with_changes(folder, kept, setup)
         print(f"The training began on {kept['device']}, which is not here; it starts anew.", flush=True)
         remove_tree(folder.resume)
-    environment = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    environment = _described(setup)
     write_json(folder.path / "environment.json", environment)
     return environment
 
 
+def _described(setup: Setup) -> dict[str, Any]:
+    samples = len(setup.splits.train) * setup.recipe.total_epochs
+    return describe(RunSettings.model_validate(setup.record["run"]), setup.recipe, samples)
+
+
 def _with_changes(folder: CellFolder, kept: dict[str, Any], setup: Setup) -> dict[str, Any]:
     """The kept environment, marked where the training now goes on with another library or machine."""
-    now = describe(RunSettings.model_validate(setup.record["run"]), setup.recipe)
+    now = _described(setup)
     changed = {key: now[key] for key in ("versions", "device_name", "machine") if now[key] != kept[key]}
     if changed:
         kept = {**kept, "went_on_with": [*kept.get("went_on_with", []), changed]}
@@ -114,7 +120,9 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:
     scored = {name: (split, fitted.scorer.scores(split)) for name, split in sides.items()}
     train = _train_score(setup, fitted.scorer, metrics)
     facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
-    return write_evaluation(folder.path, predictions_of(scored), metrics, setup.dataset.task, facts)
+    predictions = predictions_of(scored)
+    votes = votes_of(setup.loaded, predictions.classes, predictions.ids)
+    return write_evaluation(folder.path, predictions, metrics, setup.dataset.task, facts, votes)
 
 
 def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[str, Any]:
@@ -126,7 +134,8 @@ def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[st
     if train.label_kind != setup.splits.test.label_kind:
         return {}
     scores = scorer.scores(train, SingleView())
-    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes)
+    votes = votes_of(setup.loaded, train.classes, train.ids)
+    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes, votes=votes)
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     values, _ = compute_metrics(scalars, setup.dataset.task, scored)
     return values

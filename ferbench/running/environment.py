@@ -12,16 +12,29 @@ from typing import Any
 
 import torch
 
+from ferbench.data.registry import data_root
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.suite import RunSettings
+from ferbench.training.compiling import decide, keep_compiled
 from ferbench.training.memory import keep_freed_memory
-from ferbench.training.precision import Numerics, choose_device, numerics_for
+from ferbench.training.precision import (
+    Numerics,
+    ask_for_determinism,
+    choose_device,
+    numerics_for,
+    only_deterministic,
+)
 
-PACKAGES = ("ferbench", "torch", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn", "pydantic")
+PACKAGES = ("ferbench", "torch", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn", "pydantic", "timm")
 
 
-def describe(run: RunSettings, recipe: Recipe) -> dict[str, Any]:
-    """Choose device, threads and precision by the fixed rules, and say what else could matter."""
+def describe(run: RunSettings, recipe: Recipe, samples: int) -> dict[str, Any]:
+    """Choose device, threads, precision and compilation by the fixed rules, and say what else could matter.
+
+    ``samples``: those of the whole training, each epoch's counted.
+    """
+    if run.deterministic:
+        ask_for_determinism()  # before CUDA starts
     device = choose_device(run.device)
     threads = run.threads or max(1, usable_cores() // run.jobs)
     return {
@@ -29,6 +42,8 @@ def describe(run: RunSettings, recipe: Recipe) -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         "threads": threads,
         "precision": numerics_for(device, recipe.precision).precision,
+        "deterministic": run.deterministic,
+        "compiled": decide(run.compile, device, samples),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": socket.gethostname(),
@@ -47,7 +62,13 @@ def adopt(environment: dict[str, Any]) -> Numerics:
     """Set this process up as ``environment`` says; return device and precision."""
     torch.set_num_threads(environment["threads"])
     keep_freed_memory()
-    return Numerics(torch.device(environment["device"]), environment["precision"])
+    device = torch.device(environment["device"])
+    if environment.get("deterministic"):
+        ask_for_determinism()
+        only_deterministic(device)
+    if environment.get("compiled"):
+        keep_compiled(data_root() / "compiled")
+    return Numerics(device, environment["precision"])
 
 
 def cpu_name() -> str:

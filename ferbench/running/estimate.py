@@ -84,7 +84,9 @@ def _probe(cell: PlannedCell, launcher: Launcher, slot: Slot) -> float | None:
 
 
 def _seconds(cell: PlannedCell, step: float, test: float) -> float:
-    """Training steps, a val pass after every epoch, and a final pass over val, test and part of train."""
+    """Training steps, a val pass at every look, and a final pass over val, test and part of train."""
     facts, recipe = cell.record["facts"], cell.record["row"]["recipe"]
     steps = math.ceil(facts["n_train"] / recipe["batch_size"])
-    return float(facts["epochs"] * (steps * step + facts["n_val"] * test) + 2 * facts["n_test"] * test)
+    return float(
+        facts["epochs"] * (steps * step + facts["n_val"] * test / recipe["val_every"]) + 2 * facts["n_test"] * test
+    )

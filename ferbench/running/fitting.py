@@ -113,6 +113,7 @@ def _fit_network(
         objective=_objective(setup, size),
         required=required,
         allow_microbatch=run["allow_microbatch"],
+        compiled=folder.environment.get("compiled", False),
     )
     if isinstance(job.objective, nn.Module):
         job.objective.to(numerics.device)
@@ -127,7 +128,7 @@ def _fit_network(
         "images_per_second": trained.images_per_second,
         "train_seconds": sum(row["seconds"] for row in trained.history),
         "chosen_epoch": trained.best_epoch,
-        "epochs_run": len(trained.history),
+        "epochs_run": len({row["epoch"] for row in trained.history}),
     }
     return Fitted(NetworkScorer(setup, net, numerics, job.preparer, size, run["workers"]), facts, notes)
 
@@ -142,7 +143,7 @@ def _objective(setup: Setup, size: int) -> Objective | None:
 
 def _part(setup: Setup, split: Split, numerics: Numerics, sample: Sample | None = None) -> Part:
     feed = open_feed(split, setup.recipe.input, numerics.device, setup.record["run"]["workers"])
-    return Part(feed, np.asarray(split.targets), sample or Sample())
+    return Part(feed, np.asarray(split.targets), sample or Sample(), split.label_kind)
 
 
 def _parts(setup: Setup, numerics: Numerics, sample: Sample) -> dict[tuple[str, ...], Part]:

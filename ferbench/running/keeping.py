@@ -47,9 +47,8 @@ class Keeper:
         """Write the history; keep the state if the last one is old enough."""
         self.folder.write_history(history)
         row = history[-1]
-        shown = " ".join(
-            f"{key} {row[key]:.4g}" for key in ("train_loss", "val_loss", "val_score", "images_per_second")
-        )
+        columns = ("train_loss", "val_loss", "val_score", "images_per_second")
+        shown = " ".join(f"{key} {row[key]:.4g}" for key in columns if row[key] is not None)
         print(f"epoch {row['epoch']}: {shown}", flush=True)
         if time.monotonic() - self.kept_at < self.seconds:
             return

@@ -25,8 +25,10 @@ from ferbench.running.records import (
     cell_record,
     facts,
     label,
+    label_kinds,
     misfit,
     row_key,
+    unsuited,
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
@@ -153,11 +155,11 @@ class Planner:
         return Sampling(sampler, options.model_dump(mode="json"))
 
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
-        why = misfit(place, sampling.sampler, model)
-        if why:
-            self._skip(f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}", why)
+        if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
         configured = self._configure(model)
+        if self._skips(place, model, unsuited(label_kinds(place), configured)):
+            return
         once = sampling.sampler.name == "plain" and _seedless(model)
         for fold in range(len(place.division.folds)):
             for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
@@ -173,6 +175,12 @@ class Planner:
     def _skip(self, what: str, why: str) -> None:
         if Skipped(what, why) not in self.skipped:
             self.skipped.append(Skipped(what, why))
+
+    def _skips(self, place: Place, model: Model, why: str) -> bool:
+        """Note why a combination is left out, if it is."""
+        if why:
+            self._skip(f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}", why)
+        return bool(why)
 
     def _configure(self, model: Model, required: bool = False) -> Configured:
         """Apply suite, ``--epochs`` and ``--set``; of these, a required model only follows ``--epochs``."""
@@ -252,10 +260,10 @@ class Planner:
         requires = {}
         for role, name in {**sampling.sampler.requires, **model.requires}.items():
             needed = self.installed.model(name)
-            why = misfit(place, self.plain.sampler, needed)
+            configured = self._configure(needed, required=True)
+            why = misfit(place, self.plain.sampler, needed) or unsuited(label_kinds(place), configured)
             if why:
                 raise SettingsError([Problem(model.full_name, f"requires {name}, which does not fit: {why}")])
-            configured = self._configure(needed, required=True)
             own_seed = DETERMINISTIC_SEED if _seedless(needed) else seed
             inner = (*chain, model.full_name)
             requires[role] = self._cell(place, self.plain, configured, own_seed, fold, inner)

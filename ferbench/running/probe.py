@@ -53,11 +53,13 @@ def probe_cell(path: Path) -> dict[str, float]:
     """Return seconds of a training step and of scoring one test sample; the cell must be a network's."""
     setup = rebuild(CellFolder(path).record)
     run = RunSettings.model_validate(setup.record["run"])
-    numerics = adopt(describe(run, setup.recipe))
+    numerics = adopt(describe(run, setup.recipe, samples=0))
     net, size = build_network(setup, numerics.device)
     batch = setup.recipe.batch_size
     few = _first(setup.splits.train, batch * STEPS)
-    part = Part(open_feed(few, setup.recipe.input, numerics.device, 0), np.asarray(few.targets), Sample())
+    part = Part(
+        open_feed(few, setup.recipe.input, numerics.device, 0), np.asarray(few.targets), Sample(), few.label_kind
+    )
     one = _first(setup.splits.val, 2)
     val = Part(open_feed(one, setup.recipe.input, numerics.device, 0), np.asarray(one.targets), Sample())
     watch = Stopwatch()

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ferbench.data.labels import joined_kind
 from ferbench.data.registry import Loaded
 from ferbench.data.splits import limited_count
 from ferbench.data.summary import Division
+from ferbench.errors import DataError
 from ferbench.identity import ENGINE_VERSION, RowKey
+from ferbench.nouns.augmentation import MIXING
 from ferbench.nouns.dataset import ProtocolRule
-from ferbench.nouns.emotions import LABEL_KIND_OF_TASK
+from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
+from ferbench.nouns.losses import LABEL_KINDS
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -136,7 +140,7 @@ def facts(place: Place, configured: Configured, fold: int, limit: int | float | 
 def misfit(place: Place, sampler: Sampler, model: Model) -> str:
     """Why a combination cannot be trained; empty if it can."""
     loaded, dataset = place.loaded, place.loaded.dataset
-    kind = place.rule.train_labels or LABEL_KIND_OF_TASK[dataset.task]
+    kind, _ = label_kinds(place)
     if dataset.task not in model.tasks:
         return f"the data set's task is {dataset.task}, the model takes {', '.join(model.tasks)}"
     if kind not in model.label_kinds:
@@ -150,4 +154,36 @@ def misfit(place: Place, sampler: Sampler, model: Model) -> str:
         return f"sampler {sampler.name} needs the data in memory, and these stream from disk"
     if loaded.inputs is None and model.build is None:
         return "estimators need the data in memory, and these stream from disk"
+    return ""
+
+
+def label_kinds(place: Place) -> tuple[LabelKind, LabelKind]:
+    """The form of the labels on which models train, and of those on which they are chosen and tested."""
+    tested = LABEL_KIND_OF_TASK[place.loaded.dataset.task]
+    return place.rule.train_labels or tested, tested
+
+
+def unsuited(kinds: tuple[LabelKind, LabelKind], configured: Configured) -> str:
+    """Why a network's recipe cannot be trained on labels of these kinds (in training, at val); empty if it can.
+
+    A model with an objective of its own is judged by its ``label_kinds`` alone: the recipe's loss is not used.
+    """
+    model, recipe = configured.model, configured.recipe
+    if model.build is None:
+        return ""
+    train_kind, task_kind = kinds
+    for stage in recipe.planned_stages():
+        try:
+            kind = joined_kind(train_kind, task_kind) if "val" in stage.sides else train_kind
+        except DataError as error:
+            return f"a stage trains on val as well: {error}"
+        used = [] if model.objective is not None or stage.loss is None else [("loss", stage.loss.name)]
+        for what, name in [*used, *(("term", term.name) for term in recipe.terms)]:
+            if kind not in LABEL_KINDS[name]:
+                return f"training labels are {kind}, the {what} {name} takes {', '.join(LABEL_KINDS[name])}"
+        mixing = [op.name for op in stage.augmentation or () if isinstance(op, MIXING)]
+        if mixing and kind == "accepted":
+            return f"{mixing[0]} mixes labels by shares, and of accepted ones each is right as a whole"
+        if mixing and kind in ("hard", "drawn") and "soft" not in model.label_kinds:
+            return f"{mixing[0]} makes soft labels, and the model takes {', '.join(model.label_kinds)} ones alone"
     return ""

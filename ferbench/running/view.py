@@ -83,9 +83,11 @@ class View:
             progress = {}
         rows = folder.history()
         epochs = slot.cell.record["facts"]["epochs"]
-        epoch = f"{progress.get('epoch', len(rows))}/{epochs}" if epochs else "–"
+        scores = [row["val_score"] for row in rows if row["val_score"]]
+        over = int(rows[-1]["epoch"]) + 1 if rows else 0
+        epoch = f"{progress.get('epoch', over)}/{epochs}" if epochs else "–"
         speed = f"{float(rows[-1]['images_per_second']):,.0f}" if rows else "–"
-        score = f"{float(rows[-1]['val_score']):.3f}" if rows else "–"
+        score = f"{float(scores[-1]):.3f}" if scores else "–"
         return epoch, speed, score, self._left(slot, progress)
 
     def _left(self, slot: Slot, progress: dict[str, Any]) -> str:

@@ -87,14 +87,14 @@ class CellFolder:
         return sorted(p.name for p in folder.iterdir() if (p / "metrics.json").exists()) if folder.exists() else []
 
     def history(self) -> list[dict[str, str]]:
-        """``history.csv``, a row per epoch; empty before the first."""
+        """``history.csv``: a row per epoch, or per look at val where an epoch has several; empty before the first."""
         path = self.path / "history.csv"
         if not path.exists():
             return []
         with path.open(newline="", encoding="utf-8", errors="replace") as handle:
             return list(csv.DictReader(handle))
 
-    def write_history(self, rows: Sequence[Mapping[str, float | int]]) -> None:
+    def write_history(self, rows: Sequence[Mapping[str, float | int | None]]) -> None:
         """Write ``history.csv`` anew; numbers in their shortest exact form."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         lines = [",".join(columns)]

@@ -45,7 +45,7 @@ def score_samples(
     parts = []
     with torch.inference_mode(), numerics.autocast():
         for batch in feed.batches(batches, View(frames=recipe.input.test_frames), (0,)):
-            parts.append(_score_batch(net, preparer.test(batch, crop), views, task))
+            parts.append(_score_batch(net, preparer.test(batch, crop, recipe.augmentation), views, task))
     return torch.cat(parts).cpu().numpy()
 
 

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ferbench.nouns.emotions import Task
+from ferbench.nouns.emotions import LabelKind, Task
 from ferbench.nouns.model import Objective, RequiredCell
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sample
 from ferbench.training.feed import Feed
+from ferbench.training.labels import drawn_labels
 from ferbench.training.precision import Numerics
 from ferbench.training.prepare import Preparer
 
@@ -24,6 +25,11 @@ class Part:
     feed: Feed
     targets: np.ndarray
     sample: Sample
+    label_kind: LabelKind = "hard"
+
+    def labels(self, seed: tuple[int, ...]) -> np.ndarray | None:
+        """Labels of an epoch, int64 [n], drawn with ``seed`` alone; None where each sample keeps its own."""
+        return drawn_labels(self.targets, np.random.default_rng(seed)) if self.label_kind == "drawn" else None
 
 
 class Watch(Protocol):
@@ -45,6 +51,7 @@ class Job:
 
     ``parts`` has a :class:`Part` for every combination of sides that a stage names. ``test`` is only there for
     selection ``oracle``. ``size`` is the side of the square picture that the network sees.
+    ``compiled``: the network runs through torch.compile.
     """
 
     recipe: Recipe
@@ -61,6 +68,7 @@ class Job:
     objective: Objective | None = None
     required: Mapping[str, RequiredCell] = field(default_factory=dict)
     allow_microbatch: bool = False
+    compiled: bool = False
 
 
 @dataclass

@@ -7,6 +7,7 @@ a kill repeats exactly what an uninterrupted one does.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,39 +15,51 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ferbench.nouns.model import Objective, StepContext
+from ferbench.errors import Problem, SettingsError, TrainingError
+from ferbench.nouns.model import Objective, StepContext, StepResult
 from ferbench.nouns.recipe import Stage
+from ferbench.nouns.schedules import Plateau, Schedule
 from ferbench.nouns.split import Batch, View
 from ferbench.training.batches import epoch_batches
+from ferbench.training.compiling import compile_network
 from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
+from ferbench.training.labels import relabelled
 from ferbench.training.losses import Supervised, make_loss
-from ferbench.training.optim import LearningRate, make_optimizer
+from ferbench.training.mixing import mix
+from ferbench.training.optim import make_optimizer
 from ferbench.training.precision import seed_everything
+from ferbench.training.prepare import crops_of
+from ferbench.training.schedule import LearningRate
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
+from ferbench.training.terms import Term, make_terms, with_terms
 
 State = dict[str, Any]
+Stepped = tuple[float, StepResult, torch.Tensor, int]
+"""A step's learning rate, its result, the targets of its batch and the number of its samples."""
 
 
 def train(net: nn.Module, job: Job) -> Trained:
     """Train ``net`` as the recipe says, going on from the watch's kept state where there is one.
 
     Raises TrainingError when a loss is not finite (with epoch and step), memory does not suffice, scores have the
-    wrong shape, or a stage's patterns name no parameter.
+    wrong shape, or the network has no features for a term, and SettingsError when a stage's or a parameter group's
+    patterns name no parameter.
     """
     progress, kept = Progress(), job.watch.resume()
     if kept:
         progress = Progress(**kept["progress"], best=kept["best"])
     stages = job.recipe.planned_stages()
     learnable = frozenset(name for name, parameter in net.named_parameters() if parameter.requires_grad)
+    terms = make_terms(job.recipe.terms, net, len(job.classes), job.numerics.device)
     while progress.stage < len(stages):
         stage = stages[progress.stage]
         if kept is None and stage.start == "best" and progress.best is not None:
             net.load_state_dict(progress.best)
         select_trainable(net, stage.trainable, learnable)
-        StageRun(net, job, stage, progress, kept).run()
+        StageRun(net, job, stage, progress, kept, terms).run()
         kept = None
         progress.stage, progress.stage_epoch = progress.stage + 1, 0
         progress.stage_best, progress.stale = -math.inf, 0
@@ -73,71 +86,107 @@ def weights_of(net: nn.Module) -> State:
 class StageRun:
     """One stage of a training."""
 
-    def __init__(self, net: nn.Module, job: Job, stage: Stage, progress: Progress, kept: State | None) -> None:
+    def __init__(
+        self, net: nn.Module, job: Job, stage: Stage, progress: Progress, kept: State | None, terms: tuple[Term, ...]
+    ) -> None:
         self.net, self.job, self.stage, self.progress = net, job, stage, progress
         self.part: Part = job.parts[stage.sides]
-        self.objective = job.objective or _supervised(job, stage, self.part)
-        learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
-        learning += list(getattr(self.objective, "parameters", list)())
-        self.optimizer = make_optimizer(_known(stage.optimizer), learning)
+        self.objective = with_terms(job.objective or _supervised(job, stage, self.part), terms)
+        settings, schedule = _known(stage.optimizer), _known(stage.schedule)
+        own = list(getattr(self.objective, "parameters", list)())
+        self.optimizer = make_optimizer(settings, net.named_parameters(), own)
         self.steps = len(self._batches(progress.epoch - progress.stage_epoch))
-        self.rate = LearningRate(_known(stage.schedule), self.optimizer, self.steps * stage.epochs, stage.epochs)
+        self.rate = LearningRate(schedule, self.optimizer, settings.lr, self.steps * stage.epochs, stage.epochs)
+        self.by_accuracy = _by_accuracy(schedule, job)
         ema = job.recipe.ema
         self.average = _averaged(net, ema.decay) if ema else None
         if kept:
             self._restore(kept)
-        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, job.allow_microbatch)
+        if job.compiled:
+            compile_network(net)
+            if self.average:
+                compile_network(self.average.module)
+        crops, micro = crops_of(_known(stage.augmentation)), job.allow_microbatch
+        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, micro, settings, crops)
 
     def run(self) -> None:
         """Train until the stage's epochs are over or early stopping ends it."""
-        progress, stopping = self.progress, self.job.recipe.early_stopping
-        while progress.stage_epoch < self.stage.epochs:
-            if stopping and progress.stale >= stopping.patience:
-                break
-            row = self._epoch()
-            self._judge(row)
-            progress.history.append(row)
+        progress = self.progress
+        while progress.stage_epoch < self.stage.epochs and not self._stopped():
+            self._epoch()
             progress.epoch, progress.stage_epoch = progress.epoch + 1, progress.stage_epoch + 1
             self.job.watch.epoch_ended(progress.history, self._state)
         if self.average:
             self.net.load_state_dict(self.average.module.state_dict())
 
-    def _epoch(self) -> dict[str, Any]:
+    def _stopped(self) -> bool:
+        stopping = self.job.recipe.early_stopping
+        return stopping is not None and self.progress.stale >= stopping.patience
+
+    def _epoch(self) -> None:
+        """Train an epoch in as many parts as val is looked at; each is a row of the history."""
+        progress, every = self.progress, self.job.recipe.val_every
+        seed_everything(mixed_seed(self.job.seed, progress.epoch))
+        batches = self._batches(progress.epoch)
+        steps, done = self._steps(batches), 0
+        for end in look_ends(len(batches), every):
+            row = self._part(steps, done, end)
+            if every <= 1 or (progress.stage_epoch + 1) % every == 0 or progress.stage_epoch + 1 == self.stage.epochs:
+                self._judge(row)
+            progress.history.append(row)
+            done = end
+            if self._stopped():
+                break
+
+    def _part(self, steps: Iterator[Stepped], start: int, end: int) -> dict[str, Any]:
+        """Train from step ``start`` of an epoch to ``end``; return the row of the history."""
+        progress = self.progress
+        tally = Tally(end - start, self.job.numerics.device, self.part.label_kind, start)
+        train_mode(self.net)
+        for number in range(end - start):
+            lr, result, target, samples = next(steps)
+            tally.add(number, result, target, samples)
+        trained = tally.row(progress.epoch, self.job.task)
+        progress.seconds += trained["seconds"]
+        place = {"epoch": progress.epoch, "stage": progress.stage, "step": progress.step, "lr": lr}
+        return {**place, **trained, "val_score": None, "val_loss": None}
+
+    def _steps(self, batches: list[np.ndarray]) -> Iterator[Stepped]:
+        """Train a step at a time."""
         job, progress, device = self.job, self.progress, self.job.numerics.device
         epoch, ema = progress.epoch, self.job.recipe.ema
-        seed_everything(mixed_seed(job.seed, epoch))
-        batches = self._batches(epoch)
         augmenting = np.random.default_rng((job.seed, 3, epoch))
         drawing = np.random.default_rng((job.seed, 4, epoch))
-        tally = Tally(len(batches), device)
-        train_mode(self.net)
+        labels = self.part.labels((job.seed, 6, epoch))
         view = View(frames=job.recipe.input.train_frames, training=True)
         feed = self.part.feed.batches(batches, view, (job.seed, 2, epoch))
         for step, (indices, raw) in enumerate(zip(batches, feed, strict=True)):
             lr = self.rate.before_step(progress.stage_epoch * self.steps + step, progress.stage_epoch)
-            batch = job.preparer.train(self._weighted(raw, indices), _known(self.stage.augmentation), augmenting)
+            given = self._weighted(relabelled(raw, labels, indices), indices)
+            batch = job.preparer.train(given, _known(self.stage.augmentation), augmenting)
+            batch = mix(batch, _known(self.stage.augmentation), len(job.classes), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
-            tally.add(step, result, batch.target)
             progress.micro_batches = max(progress.micro_batches, chunks)
             progress.step += 1
             if self.average and ema and progress.step % ema.every == 0:
                 self.average.update_parameters(self.net)
             job.watch.step_ended(epoch, step + 1, len(batches))
-        row = {"epoch": epoch, "stage": progress.stage, "lr": lr, **tally.row(epoch, job.task)}
-        progress.seconds += row["seconds"]
-        return row
+            yield lr, result, batch.target, len(indices)
 
     def _judge(self, row: dict[str, Any]) -> None:
-        """Add the val score to an epoch's row; keep the weights if they are the best so far."""
+        """Add a look at val to a row of the history; keep the weights if they are the best so far."""
         job, progress = self.job, self.progress
         judged = self.average.module if self.average else self.net
-        score, loss = self._score(judged, job.val)
-        row.update(val_score=score, val_loss=loss)
-        self.rate.after_epoch(score, loss)
+        seen = self._look(judged, job.val)
+        score = seen["score"]
+        row.update(val_score=score, val_loss=seen["loss"])
+        self.rate.after_look(seen)
+        chosen_by = score
         if job.test is not None:
-            row["test_score"], row["test_loss"] = self._score(judged, job.test)
-        chosen_by = row["test_score"] if job.recipe.selection == "oracle" else score
+            test = self._look(judged, job.test)
+            row.update(test_score=test["score"], test_loss=test["loss"])
+            chosen_by = test["score"] if job.recipe.selection == "oracle" else score
         if job.recipe.selection != "last" and chosen_by > progress.best_score:
             progress.best, progress.best_score, progress.best_epoch = weights_of(judged), chosen_by, progress.epoch
         stopping = job.recipe.early_stopping
@@ -146,10 +195,15 @@ class StageRun:
         else:
             progress.stale += 1
 
-    def _score(self, net: nn.Module, part: Part) -> tuple[float, float]:
+    def _look(self, net: nn.Module, part: Part) -> dict[str, float]:
+        """Score and loss on a side, and the accuracy where a plateau goes by it."""
         job = self.job
         scores = score_samples(net, part.feed, job.preparer, job.recipe, job.numerics, job.task, job.size)
-        return monitored(job.task, job.recipe.monitor, part.targets, scores)
+        score, loss = monitored(job.task, job.recipe.monitor, part.targets, scores)
+        seen = {"score": score, "loss": loss}
+        if self.by_accuracy:
+            seen["accuracy"], _ = monitored(job.task, "accuracy", part.targets, scores)
+        return seen
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng((self.job.seed, 1, epoch))
@@ -184,8 +238,30 @@ class StageRun:
             self.objective.load_state_dict(kept["objective"])  # type: ignore[attr-defined]
 
 
+def look_ends(steps: int, val_every: float) -> list[int]:
+    """The steps of an epoch (counted from 1) after which a part of it ends: all ``val_every`` epochs, and at the end.
+
+    >>> look_ends(10, 0.25)
+    [2, 5, 7, 10]
+    """
+    if not steps:
+        raise TrainingError("The sampler divided an epoch into no batches; its batch rule must return at least one.")
+    parts = min(steps, 1 if val_every >= 1 else round(1 / val_every))
+    return [steps * number // parts for number in range(1, parts + 1)]
+
+
+def _by_accuracy(schedule: Schedule, job: Job) -> bool:
+    """Whether a plateau goes by the accuracy. Raises SettingsError where the task has none."""
+    wanted = isinstance(schedule, Plateau) and schedule.monitor == "accuracy"
+    if wanted and job.task in ("multi-label", "regression"):
+        message = f'"accuracy" has no meaning for the task {job.task}; use "loss" or "score"'
+        raise SettingsError([Problem("recipe.schedule.monitor", message)])
+    return wanted
+
+
 def _supervised(job: Job, stage: Stage, part: Part) -> Objective:
-    return Supervised(make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device))
+    loss = make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device, part.label_kind)
+    return Supervised(loss)
 
 
 def _averaged(net: nn.Module, decay: float) -> AveragedModel:

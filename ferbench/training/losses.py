@@ -9,47 +9,104 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ferbench.data.labels import expected_counts
 from ferbench.errors import TrainingError
-from ferbench.nouns.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from ferbench.nouns.emotions import LabelKind
+from ferbench.nouns.losses import (
+    LABEL_KINDS,
+    BinaryCrossEntropy,
+    ClassWeights,
+    CrossEntropy,
+    Focal,
+    Loss,
+    SquaredError,
+    SquaredHinge,
+)
 from ferbench.nouns.model import StepContext, StepResult
 from ferbench.nouns.split import Batch
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From scores [n, k] and targets to the loss of each sample [n]."""
 
+ACCEPTED_EPSILON = 0.001
+"""What a class that is not accepted counts for, an accepted one being 1 (Barsoum et al. 2016's code)."""
 
-def make_loss(settings: Loss, targets: np.ndarray, classes: int, device: torch.device) -> LossFunction:
-    """Return the loss of each sample; ``targets`` are those of the training split, for balanced class weights.
+TINY = 1e-8
 
-    Raises TrainingError when the number of class weights is not the number of classes.
+
+def make_loss(
+    settings: Loss, targets: np.ndarray, classes: int, device: torch.device, kind: LabelKind | None = None
+) -> LossFunction:
+    """Return the loss of each sample, computed in float32 whatever the scores are.
+
+    ``targets`` are those of the training split, for balanced class weights. Whether labels are hard (int64 [n]) or
+    soft (float32 [n, k]) is seen from each batch, since augmentation may mix hard ones; ``kind`` tells which of the
+    other kinds they are. Raises TrainingError when the loss has no form for that kind, or the number of class weights
+    is not the number of classes.
     """
-    if isinstance(settings, CrossEntropy):
-        weights = _class_weights(settings, targets, classes)
-        tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
-        smoothing = settings.label_smoothing
+    if kind is not None and kind not in LABEL_KINDS[settings.name]:
+        takes = ", ".join(LABEL_KINDS[settings.name])
+        raise TrainingError(f"The training labels are {kind}; the loss {settings.name} takes {takes}.")
+    match settings:
+        case BinaryCrossEntropy():
+            return _binary_cross_entropy
+        case SquaredError():
+            return lambda scores, target: F.mse_loss(scores.float(), target, reduction="none").mean(dim=1)
+    accepted = kind == "accepted"
+    weights = _class_weights(settings.class_weights, targets, classes, accepted)
+    tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+    match settings:
+        case CrossEntropy() if accepted:
+            return lambda scores, flags: _accepted(scores, flags, tensor, settings.label_smoothing)
+        case CrossEntropy():
+            smoothing = settings.label_smoothing
+            return lambda scores, target: F.cross_entropy(
+                scores.float(), target, weight=tensor, label_smoothing=smoothing, reduction="none"
+            )
+        case Focal():
+            return lambda scores, target: _focal(scores, target, settings.gamma, tensor)
+        case SquaredHinge():
+            return lambda scores, target: _squared_hinge(scores, target, tensor)
 
-        def cross_entropy(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-            return F.cross_entropy(scores.float(), target, weight=tensor, label_smoothing=smoothing, reduction="none")
 
-        return cross_entropy
-    if isinstance(settings, BinaryCrossEntropy):
-        return lambda scores, target: F.binary_cross_entropy_with_logits(scores.float(), target, reduction="none").sum(
-            dim=1
-        )
-    return lambda scores, target: F.mse_loss(scores.float(), target, reduction="none").mean(dim=1)
+def _binary_cross_entropy(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(scores.float(), target, reduction="none").sum(dim=1)
 
 
-def _class_weights(settings: CrossEntropy, targets: np.ndarray, classes: int) -> np.ndarray | None:
-    if settings.class_weights is None:
+def _accepted(
+    scores: torch.Tensor, flags: torch.Tensor, weights: torch.Tensor | None, smoothing: float
+) -> torch.Tensor:
+    logs = scores.float().log_softmax(dim=1)
+    best, chosen = (logs + flags.clamp_min(ACCEPTED_EPSILON).log()).max(dim=1)
+    losses, spread = -best, -logs
+    if weights is not None:
+        losses, spread = losses * weights[chosen], spread * weights
+    return losses if not smoothing else (1 - smoothing) * losses + smoothing * spread.mean(dim=1)
+
+
+def _focal(scores: torch.Tensor, target: torch.Tensor, gamma: float, weights: torch.Tensor | None) -> torch.Tensor:
+    logs = scores.float().log_softmax(dim=1)
+    # Where p is 1 in float32, the power of 1 - p has no finite gradient for a gamma below 1.
+    losses = (-logs.expm1()).clamp_min(TINY).pow(gamma) * -logs
+    losses = losses if weights is None else losses * weights
+    return losses.gather(1, target[:, None])[:, 0] if target.ndim == 1 else (target * losses).sum(dim=1)
+
+
+def _squared_hinge(scores: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    signs = 2.0 * F.one_hot(target, scores.shape[1]) - 1
+    losses = (1 - signs * scores.float()).clamp_min(0).square().sum(dim=1)
+    return losses if weights is None else losses * weights[target]
+
+
+def _class_weights(wanted: ClassWeights, targets: np.ndarray, classes: int, accepted: bool) -> np.ndarray | None:
+    if wanted is None:
         return None
-    if settings.class_weights == "balanced":
-        counts = np.bincount(targets, minlength=classes) if targets.ndim == 1 else targets.sum(axis=0)
-        return np.asarray(counts.sum() / (classes * np.maximum(counts, 1)))
-    if len(settings.class_weights) != classes:
-        raise TrainingError(
-            f"recipe.loss.class_weights has {len(settings.class_weights)} values for {classes} classes."
-        )
-    return np.asarray(settings.class_weights)
+    if wanted == "balanced":
+        counts = expected_counts(targets, classes, accepted)
+        return np.asarray(counts.sum() / (classes * np.where(counts > 0, counts, 1)))
+    if len(wanted) != classes:
+        raise TrainingError(f"recipe.loss.class_weights has {len(wanted)} values for {classes} classes.")
+    return np.asarray(wanted)
 
 
 def call_network(net: nn.Module, batch: Batch) -> torch.Tensor:

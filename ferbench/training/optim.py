@@ -1,81 +1,110 @@
-"""Optimizers and learning-rate schedules."""
+"""Optimizers, and the groups of parameters that they treat differently."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import importlib
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 
-from ferbench.nouns.optimizers import SGD, Adam, Optimizer
-from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Step
+from ferbench.errors import Problem, SettingsError, did_you_mean
+from ferbench.nouns.optimizers import SGD, Adam, AdamW, Optimizer, ParameterGroup, RAdam, TimmOptimizer
+
+Named = Iterable[tuple[str, nn.Parameter]]
 
 
-def make_optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return torch's optimizer of these settings over ``parameters``."""
-    values = settings.model_dump(exclude={"name", "decay_norm_and_bias", "groups", "clip_value", "clip_norm", "sam"})
-    if isinstance(settings, SGD):
-        return torch.optim.SGD(parameters, **values)
-    if isinstance(settings, Adam):
-        return torch.optim.Adam(parameters, **values)
-    return torch.optim.AdamW(parameters, **values)
+def make_optimizer(settings: Optimizer, named: Named, others: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    """Return the optimizer of these settings over what learns.
 
-
-class LearningRate:
-    """Sets an optimizer's learning rate before every step; only plateaus remember anything.
-
-    ``steps`` is the number of steps of the stage, ``epochs`` its number of epochs.
+    ``named``: all parameters of a network by name; frozen ones are left out. ``others``: parameters of an objective,
+    which no pattern names; they have the optimizer's own values. Every group of the result says under ``lr_factor``
+    by what its learning rate is multiplied. Raises SettingsError for a pattern that matches nothing, and for an
+    optimizer of timm that is not there or does not take its options.
     """
+    groups = grouped(settings, list(named), list(others))
+    own = {"name", "decay_norm_and_bias", "groups", "clip_value", "clip_norm", "sam"}
+    values = settings.model_dump(exclude=own)
+    if isinstance(settings, SGD):
+        return torch.optim.SGD(groups, **values)
+    if isinstance(settings, Adam):
+        return torch.optim.Adam(groups, **values)
+    if isinstance(settings, AdamW):
+        return torch.optim.AdamW(groups, **values)
+    if isinstance(settings, RAdam):
+        decoupled = values.pop("decoupled")
+        return torch.optim.RAdam(groups, **values, decoupled_weight_decay=decoupled)
+    return _of_timm(settings, groups)
 
-    def __init__(self, schedule: Schedule, optimizer: torch.optim.Optimizer, steps: int, epochs: int) -> None:
-        self.schedule = schedule
-        self.optimizer = optimizer
-        self.steps = max(1, steps)
-        self.epochs = epochs
-        self.base = [float(group["lr"]) for group in optimizer.param_groups]
-        self.factor = 1.0
-        self.best = -math.inf
-        self.stale = 0
 
-    def before_step(self, step: int, epoch: int) -> float:
-        """Set the learning rate of ``step`` (of the stage, from 0) in ``epoch`` (of the stage, from 0); return it."""
-        for group, base in zip(self.optimizer.param_groups, self.base, strict=True):
-            group["lr"] = self._value(base, step, epoch)
-        return float(self.optimizer.param_groups[0]["lr"])
+def grouped(
+    settings: Optimizer, named: Sequence[tuple[str, nn.Parameter]], others: Sequence[nn.Parameter]
+) -> list[dict[str, Any]]:
+    """Parameter groups as torch takes them: those without a group of their own first, empty ones left out."""
+    _check_patterns(settings.groups, [name for name, _ in named])
+    rest = ParameterGroup(patterns=("*",))
+    wanted = (rest, *settings.groups)
+    decayed: list[list[nn.Parameter]] = [[] for _ in wanted]
+    plain: list[list[nn.Parameter]] = [[] for _ in wanted]
+    for name, parameter in named:
+        if parameter.requires_grad:
+            number = _group_of(name, settings.groups)
+            spared = parameter.ndim < 2 and not settings.decay_norm_and_bias
+            (plain if spared else decayed)[number].append(parameter)
+    decayed[0] += others
+    result = []
+    for group, with_decay, without in zip(wanted, decayed, plain, strict=True):
+        decay = settings.weight_decay if group.weight_decay is None else group.weight_decay
+        for parameters, amount in ((with_decay, decay), (without, 0.0)):
+            if parameters:
+                values = {"lr": settings.lr * group.lr_factor, "weight_decay": amount, "lr_factor": group.lr_factor}
+                result.append({"params": parameters, **values})
+    return result
 
-    def after_epoch(self, score: float, loss: float) -> None:
-        """Tell a plateau how the epoch went: val score (higher is better) and val loss."""
-        if not isinstance(self.schedule, Plateau):
-            return
-        value = score if self.schedule.monitor == "score" else -loss
-        if value > self.best:
-            self.best, self.stale = value, 0
-            return
-        self.stale += 1
-        if self.stale > self.schedule.patience:
-            self.factor, self.stale = self.factor * self.schedule.factor, 0
 
-    def state(self) -> dict[str, Any]:
-        """What a plateau remembers, as plain data."""
-        return {"factor": self.factor, "best": self.best, "stale": self.stale}
+def _group_of(name: str, groups: Sequence[ParameterGroup]) -> int:
+    """The number of the first group that matches, from 1; 0 for none."""
+    for number, group in enumerate(groups, start=1):
+        if any(fnmatchcase(name, pattern) for pattern in group.patterns):
+            return number
+    return 0
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        self.factor, self.best, self.stale = state["factor"], state["best"], state["stale"]
 
-    def _value(self, base: float, step: int, epoch: int) -> float:
-        schedule = self.schedule
-        progress = step / self.steps
-        if isinstance(schedule, Constant):
-            return base
-        if isinstance(schedule, Step):
-            return base * schedule.factor ** sum(epoch >= milestone for milestone in schedule.milestones)
-        if isinstance(schedule, Cosine):
-            return schedule.min_lr + (base - schedule.min_lr) * (1 + math.cos(math.pi * progress)) / 2
-        if isinstance(schedule, OneCycle):
-            if progress < schedule.warmup:
-                return base * (schedule.start + (1 - schedule.start) * progress / schedule.warmup)
-            return base * (1 - progress) / max(1 - schedule.warmup, 1e-12)
-        return max(base * self.factor, min(schedule.min_lr, base))
+def _check_patterns(groups: Sequence[ParameterGroup], names: Sequence[str]) -> None:
+    problems = []
+    for number, group in enumerate(groups):
+        for pattern in group.patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                known = ", ".join([*names[:3], *names[-3:]] if len(names) > 6 else names)
+                guess = did_you_mean(pattern, names)
+                message = f"{pattern!r} matches no parameter of the network (such as {known}).{guess}"
+                problems.append(Problem(f"recipe.optimizer.groups.{number}.patterns", message))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _of_timm(settings: TimmOptimizer, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    place = "recipe.optimizer.algorithm"
+    try:
+        timm: Any = importlib.import_module("timm.optim")
+    except ImportError:
+        mend = (
+            f"{settings.algorithm!r} comes from timm 1.0 or newer, which is not installed: pip install ferbench[timm]"
+        )
+        raise SettingsError([Problem(place, mend)]) from None
+    known = timm.list_optimizers()
+    if settings.algorithm not in known:
+        guess = did_you_mean(settings.algorithm, known) or f" It has {', '.join(known)}."
+        raise SettingsError([Problem(place, f"timm has no optimizer {settings.algorithm!r}.{guess}")])
+    if timm.get_optimizer_info(settings.algorithm).second_order:
+        message = f"{settings.algorithm} needs second derivatives, which the engine does not compute"
+        raise SettingsError([Problem(place, message)])
+    make = timm.get_optimizer_class(settings.algorithm)
+    try:
+        optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay, **settings.options)
+    except (TypeError, ValueError, ImportError, RuntimeError, AssertionError) as error:
+        raise SettingsError([Problem("recipe.optimizer", f"timm's {settings.algorithm} refuses: {error}")]) from None
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from ferbench.errors import TrainingError
+from ferbench.nouns.geometry import Border
 
 Interpolation = Literal["bilinear", "nearest", "bicubic"]
 
@@ -98,26 +99,46 @@ def centre_crop(x: torch.Tensor, size: int) -> torch.Tensor:
     return x[:, :, top : top + size, left : left + size]
 
 
-def flip(x: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
-    """Mirror left and right the pictures that ``chosen`` (bool [n]) names."""
-    return flip_rows(x, chosen) if x.device.type == "cpu" else flip_where(x, chosen)
+def flip(x: torch.Tensor, chosen: np.ndarray, upside_down: bool = False) -> torch.Tensor:
+    """Mirror left and right (or ``upside_down``) the pictures that ``chosen`` (bool [n]) names."""
+    return (flip_rows if x.device.type == "cpu" else flip_where)(x, chosen, upside_down)
 
 
-def flip_rows(x: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
+def flip_rows(x: torch.Tensor, chosen: np.ndarray, upside_down: bool = False) -> torch.Tensor:
     """Flip on the CPU: only the chosen pictures are mirrored."""
     memory, pixel = _rows(x)
     which = np.flatnonzero(chosen)
     some = torch.from_numpy(memory[which])
-    mirrored = some.flip(3) if pixel == 1 else some.view(-1, 1, *x.shape[2:], pixel).flip(3).flatten(3)
+    if upside_down:
+        mirrored = some.flip(2)
+    else:
+        mirrored = some.flip(3) if pixel == 1 else some.view(-1, 1, *x.shape[2:], pixel).flip(3).flatten(3)
     result = memory.copy()
     result[which] = mirrored.numpy()
     return _pictures(result, pixel)
 
 
-def flip_where(x: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
+def flip_where(x: torch.Tensor, chosen: np.ndarray, upside_down: bool = False) -> torch.Tensor:
     """Flip on any device: all pictures are mirrored, and those chosen are taken."""
     which = torch.from_numpy(chosen).to(x.device, non_blocking=True)
-    return torch.where(which[:, None, None, None], x.flip(3), x)
+    return torch.where(which[:, None, None, None], x.flip(2 if upside_down else 3), x)
+
+
+def pad(x: torch.Tensor, padding: int, border: Border, fill: float) -> torch.Tensor:
+    """Pad pictures by ``padding`` pixels on every side, as numpy's ``pad`` of that mode."""
+    if border == "constant":
+        return functional.pad(x, (padding,) * 4, value=fill)
+    rows, columns = (
+        torch.from_numpy(np.pad(np.arange(side), padding, border)).to(x.device, non_blocking=True)
+        for side in x.shape[2:]
+    )
+    return x.index_select(2, rows).index_select(3, columns)
+
+
+def five_places(height: int, width: int, size: int) -> list[tuple[int, int]]:
+    """Top and left of five crops: top left, top right, bottom left, bottom right, the middle."""
+    bottom, right = height - size, width - size
+    return [(0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2.0), round(right / 2.0))]
 
 
 def check_fits(size: int, height: int, width: int) -> None:
@@ -127,6 +148,24 @@ def check_fits(size: int, height: int, width: int) -> None:
             f"A crop of {size} × {size} pixels does not fit into pictures of {height} × {width}. "
             "Set a smaller crop, or larger pictures with recipe.input.size."
         )
+
+
+def check_pads(padding: int, border: Border, height: int, width: int) -> None:
+    """Raise TrainingError when a mirrored border would need more pixels than the picture has."""
+    problem = padding_problem(padding, border, min(height, width))
+    if problem:
+        raise TrainingError(f"pad-crop: {problem}.")
+
+
+def padding_problem(padding: int, border: Border, side: int) -> str | None:
+    """What is wrong with padding pictures of ``side`` pixels, if anything."""
+    most = {"reflect": side - 1, "symmetric": side}.get(border, padding)
+    if padding <= most:
+        return None
+    return (
+        f"border {border!r} gives at most {most} pixels to a side of {side}, and padding asks for {padding}; "
+        "set less padding, or border = 'edge'"
+    )
 
 
 def _rows(x: torch.Tensor) -> tuple[np.ndarray, int]:

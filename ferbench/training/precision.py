@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -53,6 +54,24 @@ def numerics_for(device: torch.device, wanted: Literal["auto", "fp32", "bf16"]) 
     else:
         native = bool(BF16_FLAGS & _cpu_flags())
     return Numerics(device, "bf16" if native else "fp32")
+
+
+def ask_for_determinism() -> None:
+    """Let cuBLAS give the same bits each time; it looks for this when CUDA starts, so this must come before.
+
+    A workspace that the user has chosen stays.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def only_deterministic(device: torch.device) -> None:
+    """On CUDA, use kernels alone that give the same bits each time; torch raises RuntimeError where it has none.
+
+    On the CPU the same work gives the same bits as it is.
+    """
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
 
 
 def seed_everything(seed: int) -> None:

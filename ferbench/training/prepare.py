@@ -1,25 +1,26 @@
 """From raw pictures to what a network is given.
 
-The order is that of the recipe: grey or colour, augmentation on raw pixels, normalisation, random erasing. Grey becomes
+The order is that of the recipe: grey or colour, augmentation on raw pixels, normalisation, erasing. Grey becomes
 three channels only when it is normalised, so that all before works on a third of the bytes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from ferbench.errors import DataError, Problem, SettingsError, TrainingError
-from ferbench.nouns.augmentation import Augmentation
-from ferbench.nouns.geometry import RandomCrop, RandomErasing
+from ferbench.nouns.augmentation import AFTER_NORMALISATION, MIXING, Augmentation
+from ferbench.nouns.geometry import MultiCrop, PadCrop, RandomCrop, ResizedCrop
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
-from ferbench.nouns.views import TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, TenCrop, TestViews
 from ferbench.training.augment import apply, draw
-from ferbench.training.pixels import centre_crop, channels_first, is_picture, to_grey
+from ferbench.training.pixels import centre_crop, channels_first, is_picture, padding_problem, resize, to_grey
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of each channel, in units of [0, 1]."""
@@ -53,39 +54,48 @@ class Preparer:
         """Augment and normalise a batch of raw pictures (uint8 [b, c, h, w]): float32 [b, c, s, s], channels-last.
 
         Where a sample has several pictures of one size, they are augmented alike. Inputs that are no pictures stay as
-        they are. Raises TrainingError when a crop does not fit, or the pictures do not end up square.
+        they are. ``MultiCrop`` multiplies the batch: crops of a sample lie side by side, each with its target, mask,
+        weight and other inputs. Raises TrainingError when a crop does not fit, or the pictures do not end up square.
         """
         start = rng.bit_generator.state
 
         def prepared(x: torch.Tensor) -> torch.Tensor:
             rng.bit_generator.state = start
             for op in augmentation:
-                if not isinstance(op, RandomErasing):
+                if not isinstance(op, AFTER_NORMALISATION + MIXING):
                     x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
             x = self._normalised(x)
             for op in augmentation:
-                if isinstance(op, RandomErasing):
+                if isinstance(op, AFTER_NORMALISATION):
                     x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
             return x
 
+        return self._each_picture(batch, prepared, crops_of(augmentation))
+
+    def test(self, batch: Batch, size: int | None = None, augmentation: tuple[Augmentation, ...] = ()) -> Batch:
+        """Normalise a batch as :meth:`train` does, not augmented, but as large as training makes it.
+
+        Where ``augmentation`` resizes crops, the whole picture is resized; then only the middle ``size`` pixels are
+        taken, if given.
+        """
+        resizing = [op for op in augmentation if isinstance(op, ResizedCrop)][-1:]
+
+        def prepared(x: torch.Tensor) -> torch.Tensor:
+            for op in resizing:
+                x = resize(x, op.size, op.interpolation)
+            return self._normalised(x if size is None or x.shape[2:] == (size, size) else centre_crop(x, size))
+
         return self._each_picture(batch, prepared)
 
-    def test(self, batch: Batch, size: int | None = None) -> Batch:
-        """Normalise a batch as :meth:`train` does, not augmented; only its middle ``size`` pixels if given."""
-        return self._each_picture(
-            batch,
-            lambda x: self._normalised(x if size is None or x.shape[2:] == (size, size) else centre_crop(x, size)),
-        )
+    def _each_picture(self, batch: Batch, prepared: Callable[[torch.Tensor], torch.Tensor], times: int = 1) -> Batch:
+        def one(value: Any) -> Any:
+            if not is_picture(value):
+                return _repeated(value, times)
+            return prepared(to_grey(value) if self.settings.channels == 1 else value)
 
-    def _each_picture(self, batch: Batch, prepared: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        def one(x: torch.Tensor) -> torch.Tensor:
-            return prepared(to_grey(x) if self.settings.channels == 1 else x)
-
-        wanted = self.inputs or tuple(batch.inputs)
-        inputs = {
-            name: one(batch.inputs[name]) if is_picture(batch.inputs[name]) else batch.inputs[name] for name in wanted
-        }
-        return replace(batch, inputs=inputs)
+        inputs = {name: one(batch.inputs[name]) for name in self.inputs or batch.inputs}
+        about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight))
+        return Batch(inputs, *about)
 
     def _normalised(self, x: torch.Tensor) -> torch.Tensor:
         count, given, height, width = x.shape
@@ -156,24 +166,42 @@ def network_size(
     size = whole = settings.size or raw_size
     problems = []
     for position, op in enumerate(augmentation):
-        if isinstance(op, RandomCrop):
-            if op.size > size:
-                problems.append(Problem(f"recipe.augmentation.{position}.size", _too_large("crop", op.size, size)))
-            size = min(size, op.size)
-    if isinstance(tta, TenCrop):
+        place = f"recipe.augmentation.{position}"
+        match op:
+            case RandomCrop() | MultiCrop():
+                if op.size > size:
+                    problems.append(Problem(f"{place}.size", _too_large("crop", op.size, size)))
+                size = min(size, op.size)
+            case ResizedCrop():
+                size = whole = op.size
+            case PadCrop():
+                problem = padding_problem(op.padding, op.border, size)
+                problems += [Problem(f"{place}.padding", problem)] if problem else []
+    if isinstance(tta, FiveCrop | TenCrop):
         if tta.size > whole:
-            problems.append(Problem("recipe.tta.size", _too_large("ten-crop", tta.size, whole)))
+            problems.append(Problem("recipe.tta.size", _too_large(tta.name, tta.size, whole)))
         elif tta.size != size:
+            crops = "five" if isinstance(tta, FiveCrop) else "ten"
             problems.append(
                 Problem(
                     "recipe.tta.size",
-                    f"the ten crops of {tta.size} pixels must be as large as the pictures in training, {size} pixels; "
-                    f"set one of them, for instance with a random-crop of {tta.size}",
+                    f"the {crops} crops of {tta.size} pixels must be as large as the pictures in training, {size} "
+                    f"pixels; set one of them, for instance with a random-crop of {tta.size}",
                 )
             )
     if problems:
         raise SettingsError(problems)
     return size
+
+
+def crops_of(augmentation: tuple[Augmentation, ...]) -> int:
+    """How many pictures each picture of a batch becomes in training."""
+    return math.prod(op.count for op in augmentation if isinstance(op, MultiCrop))
+
+
+def _repeated(value: Any, times: int) -> Any:
+    """Repeat what belongs to a sample for each of its crops."""
+    return value if value is None or times == 1 else value.repeat_interleave(times, 0)
 
 
 def _too_large(what: str, size: int, picture: int) -> str:

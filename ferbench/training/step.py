@@ -11,19 +11,24 @@ from torch import nn
 
 from ferbench.errors import TrainingError
 from ferbench.nouns.model import Objective, StepContext, StepResult
+from ferbench.nouns.optimizers import Optimizer
 from ferbench.nouns.split import Batch
+from ferbench.training.gradients import clip
 from ferbench.training.precision import Numerics
+from ferbench.training.sharpness import Draws, buffers_kept, state_kept, uphill
 
 
 @dataclass(frozen=True)
 class Stepper:
-    """Everything that a step works with."""
+    """Everything that a step works with; ``crops`` says how many pictures of a batch come of each of the data set."""
 
     net: nn.Module
     objective: Objective
     optimizer: torch.optim.Optimizer
     numerics: Numerics
     allow_microbatch: bool
+    settings: Optimizer
+    crops: int = 1
 
 
 def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[StepResult, int]:
@@ -34,16 +39,14 @@ def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: 
     """
     while True:
         try:
-            result = _accumulate(stepper, batch, context, chunks)
-            stepper.optimizer.step()
-            return result, chunks
+            return _update(stepper, batch, context, chunks), chunks
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
         release_memory(stepper)
         size = len(batch.target)
         if not stepper.allow_microbatch or chunks >= size:
-            raise TrainingError(_advice(stepper, batch, context, size))
+            raise TrainingError(_advice(stepper, batch, context, size // stepper.crops))
         chunks = min(size, chunks * 2)
 
 
@@ -60,10 +63,24 @@ def release_memory(stepper: Stepper) -> None:
         torch.cuda.empty_cache()
 
 
+def _update(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:
+    """Gradient, clipping, step. With SAM the result is the first pass's, and what is clipped the second's gradient."""
+    sam, optimizer = stepper.settings.sam, stepper.optimizer
+    draws = Draws.of(context.device, context.rng) if sam else None
+    result = _accumulate(stepper, batch, context, chunks)
+    if sam and draws:
+        with uphill(optimizer, sam), buffers_kept(stepper.net), state_kept(stepper.objective):
+            draws.again(context.device, context.rng)
+            _accumulate(stepper, batch, context, chunks)
+    clip(optimizer, stepper.settings)
+    optimizer.step()
+    return result
+
+
 def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> StepResult:
     stepper.optimizer.zero_grad(set_to_none=True)
     total, scores = None, []
-    logs: dict[str, float] = {}
+    logs: dict[str, float | torch.Tensor] = {}
     for share, piece in _pieces(batch, chunks):
         with stepper.numerics.autocast():
             result = stepper.objective(stepper.net, piece, context)
@@ -72,7 +89,8 @@ def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: in
         total = loss.detach() if total is None else total + loss.detach()
         scores.append(result.scores.detach())
         for name, value in result.logs.items():
-            logs[name] = logs.get(name, 0.0) + share * value
+            known = value.detach() if isinstance(value, torch.Tensor) else value
+            logs[name] = logs.get(name, 0.0) + share * known
     if total is None:
         raise TrainingError("A batch without samples was drawn; the sampler's batch rule must not return empty ones.")
     return StepResult(total, scores[0] if len(scores) == 1 else torch.cat(scores), logs)
@@ -97,7 +115,7 @@ def _pieces(batch: Batch, chunks: int) -> Iterator[tuple[float, Batch]]:
 
 def _advice(stepper: Stepper, batch: Batch, context: StepContext, size: int) -> str:
     fits = size // 2
-    while fits >= 1 and not _fits(stepper, batch, context, fits):
+    while fits >= 1 and not _fits(stepper, batch, context, fits * stepper.crops):
         fits //= 2
     where = f"Out of memory in epoch {context.epoch}, step {context.step}, at batch size {size}"
     if fits < 1:

@@ -6,7 +6,7 @@ import torch
 
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.views import FlipView, SingleView, TenCrop, TestViews
-from ferbench.training.pixels import check_fits
+from ferbench.training.pixels import check_fits, five_places
 
 
 def expand_views(x: torch.Tensor, tta: TestViews) -> tuple[torch.Tensor, int]:
@@ -28,7 +28,7 @@ def expand_views(x: torch.Tensor, tta: TestViews) -> tuple[torch.Tensor, int]:
             check_fits(tta.size, x.shape[2], x.shape[3])
             views = _empty(x, 10, (tta.size, tta.size))
             for first, picture in ((0, x), (5, x.flip(3))):
-                for place, (top, left) in enumerate(_five_places(x.shape[2], x.shape[3], tta.size)):
+                for place, (top, left) in enumerate(five_places(x.shape[2], x.shape[3], tta.size)):
                     views[:, first + place].copy_(picture[:, :, top : top + tta.size, left : left + tta.size])
             return views.flatten(0, 1), 10
 
@@ -55,8 +55,3 @@ def _empty(x: torch.Tensor, views: int, size: tuple[int, int]) -> torch.Tensor:
     """Room for views, [b, v, c, h, w], laid out channels-last as networks want it."""
     shape = (x.shape[0], views, *size, x.shape[1])
     return torch.empty(shape, dtype=x.dtype, device=x.device).permute(0, 1, 4, 2, 3)
-
-
-def _five_places(height: int, width: int, size: int) -> list[tuple[int, int]]:
-    bottom, right = height - size, width - size
-    return [(0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2.0), round(right / 2.0))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,9 +149,37 @@ def test_a_zero_probability_gives_a_finite_log_loss() -> None:
     assert np.isfinite(value("log-loss", scored))
 
 
+def with_votes(scored: Scored, without: int = 7) -> Scored:
+    votes = np.random.default_rng(8).dirichlet(np.ones(len(scored.classes)), len(scored.scores)).astype(np.float32)
+    votes[:without] = np.nan
+    return replace(scored, votes=votes)
+
+
+def test_scores_are_compared_with_the_votes_that_there_are() -> None:
+    scored = with_votes(predictions(60), without=7)
+    assert scored.votes is not None
+    votes, scores = scored.votes[7:].astype(np.float64), scored.scores[7:]
+    reference = pytest.importorskip("torch").nn.functional
+    logs, shares = (pytest.importorskip("torch").tensor(each) for each in (np.log(scores), votes))
+    assert value("votes-kl", scored) == pytest.approx(float(reference.kl_div(logs, shares, reduction="batchmean")))
+    cosines = reference.cosine_similarity(logs.exp(), shares)
+    assert value("votes-cosine", scored) == pytest.approx(float(cosines.mean()))
+    alike = replace(scored, scores=np.where(np.isnan(scored.votes), 0.2, scored.votes.astype(np.float64)))
+    assert value("votes-kl", alike) == pytest.approx(0, abs=1e-6)
+    assert value("votes-cosine", alike) == pytest.approx(1)
+    labels = replace(scored, targets=np.zeros(60, np.int64))
+    assert value("votes-kl", labels) == value("votes-kl", scored), "the labels do not matter"
+
+
+@pytest.mark.parametrize("name", ["votes-kl", "votes-cosine"])
+def test_where_there_are_no_votes_there_is_nothing_to_compare_with(name: str) -> None:
+    assert np.isnan(value(name, predictions()))
+    assert np.isnan(value(name, with_votes(predictions(60), without=60)))
+
+
 def _example(metric: Metric) -> Scored:
     if "single-label" in metric.tasks:
-        return predictions(60)
+        return with_votes(predictions(60))
     rng = np.random.default_rng(5)
     soft = rng.dirichlet(np.ones(3), size=60).astype(np.float32)
     targets = (soft > 0.4).astype(np.float32) if metric.tasks == ("multi-label",) else soft
@@ -170,7 +199,7 @@ def test_the_fast_form_of_a_metric_gives_its_value_for_every_resample(metric: Me
         fast = metric.of_sums(weights @ metric.sums(scored))
     for drawn, quick in zip(weights, fast, strict=True):
         index = np.repeat(np.arange(60), drawn)
-        slow = metric.compute(Scored(scored.targets[index], scored.scores[index], scored.classes))
+        slow = metric.compute(scored.take(index))
         assert quick == pytest.approx(slow, abs=1e-9)
 
 

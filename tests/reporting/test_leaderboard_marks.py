@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from ferbench.builtin.metrics import metrics
 from ferbench.nouns.metric import Metric, Scored
 from ferbench.nouns.paper import Paper, Reported
-from tests.reporting.boards import METRICS, board, by_model
+from tests.reporting.boards import METRICS, USUAL, board, by_model
 
 if TYPE_CHECKING:
     from tests.reporting.conftest import OutFolder
@@ -230,3 +232,44 @@ def test_metrics_of_the_suite_that_are_not_installed_are_named(out: OutFolder) -
     out.row("net", [0.6])
     out.run(suite={"name": "demo", "metrics": ["accuracy", "worst-class"]})
     assert "Metrics of the suite that are not installed here: worst-class." in board(out).captions
+
+
+def votes_table(out: OutFolder, votes: np.ndarray, classes: list[str] | None) -> None:
+    """The data set's table with votes, and the classes that they are of."""
+    out.table(["test"] * out.n, list(range(out.n)), votes=votes.tolist())
+    (path,) = (out.out / "datasets").iterdir()
+    metadata = {} if classes is None else {"classes": json.dumps(classes)}
+    pq.write_table(pq.read_table(path).replace_schema_metadata(metadata), path)
+
+
+def test_votes_are_compared_in_the_order_of_the_rows_classes(out: OutFolder) -> None:
+    out.row("net", [0.7, 0.6])
+    out.run()
+    votes = np.eye(3)[out.targets] * 6 + 2  # 8 of 12 for the label
+    known = ["neutral", "contempt", "anger", "happiness"]
+    stored = np.stack([votes[:, 2], np.full(out.n, 9), votes[:, 0], votes[:, 1]], axis=1)
+    votes_table(out, stored, known)
+    shown = board(out, metrics=[*USUAL, METRICS["votes-kl"], METRICS["votes-cosine"]])
+    row = by_model(shown)["net"]
+    expected = []
+    for seed, share in enumerate([0.7, 0.6]):
+        scores = out.scores(share, sum(map(ord, "net")) * 10 + seed).astype(np.float64)
+        shares = votes / votes.sum(axis=1, keepdims=True)
+        expected.append((shares * np.log(shares / scores)).sum(axis=1).mean())
+    assert row["votes-kl_mean"] == pytest.approx(np.mean(expected), rel=1e-5)
+    assert row["votes-kl_ci_low"] <= row["votes-kl_mean"] <= row["votes-kl_ci_high"]
+    (block,) = shown.blocks
+    assert "accuracy 66.7 % is to be expected of one of them, 100.0 % of their majority" in " ".join(block.captions)
+
+
+@pytest.mark.parametrize("classes", [None, ["anger", "happiness", "contempt"]])
+def test_where_the_votes_classes_are_unknown_nothing_is_said_of_them(out: OutFolder, classes: list[str] | None) -> None:
+    out.row("net", [0.7])
+    out.run()
+    votes_table(out, np.ones((out.n, 3)), classes)
+    shown = board(out, metrics=[*USUAL, METRICS["votes-kl"]])
+    assert by_model(shown)["net"]["votes-kl_mean"] is None
+    (block,) = shown.blocks
+    assert [metric.name for metric in block.metrics] == [metric.name for metric in USUAL]
+    assert "annotators" not in " ".join(block.captions)
+    assert not by_model(shown)["net"]["notes"].count("could not be computed")

@@ -7,7 +7,19 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
-from ferbench import Affine, HorizontalFlip, PadCrop, RandomCrop, RandomErasing, Recipe, SettingsError, TrainingError
+from ferbench import (
+    Affine,
+    HorizontalFlip,
+    PadCrop,
+    Perspective,
+    RandomCrop,
+    RandomErasing,
+    Recipe,
+    ResizedCrop,
+    SettingsError,
+    TrainingError,
+    VerticalFlip,
+)
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.settings import validated
 from ferbench.training.augment import apply, draw
@@ -21,6 +33,12 @@ ALL = (
     HorizontalFlip(),
     Affine(degrees=20, translate=0.2, scale=(0.8, 1.2)),
     RandomErasing(p=1.0),
+    PadCrop(padding=3, border="reflect"),
+    ResizedCrop(size=9),
+    VerticalFlip(),
+    Affine(zoom=(0.8, 1.2), shear=(10, 10), translate=0.2, degrees=20, scale=(0.8, 1.2), border="edge"),
+    Perspective(p=1.0),
+    RandomErasing(p=1.0, value="random"),
 )
 
 

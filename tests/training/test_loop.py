@@ -15,8 +15,10 @@ from ferbench import (
     Constant,
     CrossEntropy,
     EarlyStopping,
+    MultiCrop,
     Plateau,
     Recipe,
+    ResizedCrop,
     Sample,
     Stage,
 )
@@ -195,3 +197,26 @@ def test_an_epoch_is_shuffled_anew_each_time_and_by_the_seed_alone() -> None:
     constant = changed(schedule=Constant(), optimizer=STILL)
     first, second = trained(constant), trained(constant)
     assert losses(first) == losses(second)
+
+
+def test_an_epoch_counts_pictures_however_many_crops_are_made_of_each() -> None:
+    net = Counting()
+    result = trained(changed(augmentation=(MultiCrop(size=9, count=5),), epochs=2), net=net, size=9)
+    assert net.seen == [5 * 12] * 8
+    for row in result.history:
+        assert row["samples"] == 48
+        assert row["images_per_second"] == pytest.approx(48 / row["seconds"])
+        right = row["train_score"] * 5 * 48
+        assert right == pytest.approx(round(right)) and 0 < row["train_score"] <= 1
+
+
+def test_val_sees_whole_pictures_of_the_size_that_training_resizes_crops_to() -> None:
+    sizes = set()
+
+    class Watching(TinyNet):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sizes.add((self.training, *x.shape[2:]))
+            return super().forward(x)
+
+    trained(changed(augmentation=(ResizedCrop(size=9),), epochs=1), net=Watching(), size=9)
+    assert sizes == {(True, 9, 9), (False, 9, 9)}

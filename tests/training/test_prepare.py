@@ -13,12 +13,16 @@ from torchvision.transforms.v2 import functional as F
 
 from ferbench import (
     Affine,
+    Cutout,
     DataError,
+    FiveCrop,
     HorizontalFlip,
     Input,
+    MultiCrop,
     PadCrop,
     RandomCrop,
     RandomErasing,
+    ResizedCrop,
     SettingsError,
     SingleView,
     TenCrop,
@@ -151,6 +155,46 @@ def test_several_pictures_of_a_sample_are_augmented_alike_and_other_inputs_stay(
     assert result.target is batch.target and result.weight is batch.weight
 
 
+def test_each_crop_has_the_target_mask_weight_and_other_inputs_of_its_sample() -> None:
+    x, signal = raw(), torch.randn(6, 4)
+    mask = torch.rand(6, 3) < 0.5
+    batch = Batch({"image": x, "signal": signal}, torch.arange(6), mask, torch.rand(6))
+    ops: tuple[Augmentation, ...] = (MultiCrop(size=9, count=5), HorizontalFlip(), Cutout(size=4))
+    result = Preparer(Input()).train(batch, ops, np.random.default_rng(1))
+    assert result.inputs["image"].shape == (30, 1, 9, 9)
+    assert result.target.tolist() == np.repeat(np.arange(6), 5).tolist()
+    for values, given in ((result.mask, mask), (result.weight, batch.weight), (result.inputs["signal"], signal)):
+        assert torch.equal(values[10:15], given[2].expand_as(values[10:15]))
+
+
+def test_operations_after_several_crops_treat_each_by_itself() -> None:
+    x = raw()
+    crops = in_training(x, (MultiCrop(size=9, count=5),))
+    flipped = in_training(x, (MultiCrop(size=9, count=5), HorizontalFlip()))
+    turned = torch.tensor([not torch.equal(a, b) for a, b in zip(crops, flipped, strict=True)])
+    assert torch.equal(flipped[turned], crops[turned].flip(3))
+    assert 0 < turned[:5].sum() < 5 or 0 < turned[5:10].sum() < 5
+
+
+def test_cutting_out_comes_after_normalisation_wherever_it_is_listed() -> None:
+    result = in_training(raw(), (Cutout(size=6, value=-3.0), PadCrop()), Input(normalise="signed"))
+    assert (result == -3).flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_whole_pictures_are_resized_at_test_where_training_resizes_crops(
+    interpolation: Literal["bilinear", "nearest"],
+) -> None:
+    x, op = raw(side=16), ResizedCrop(size=11, interpolation=interpolation)
+    preparer, batch = Preparer(Input()), Batch({"image": x}, None)
+    resized = F.resize(x, [11, 11], F.InterpolationMode(interpolation)).float() / 255
+    torch.testing.assert_close(preparer.test(batch, 11, (op,)).inputs["image"], resized)
+    torch.testing.assert_close(preparer.test(batch, None, (op, RandomCrop(size=9))).inputs["image"], resized)
+    torch.testing.assert_close(
+        preparer.test(batch, 9, (op, RandomCrop(size=9))).inputs["image"], F.center_crop(resized, [9, 9])
+    )
+
+
 @pytest.mark.parametrize(("side", "size"), [(48, 44), (48, 40), (13, 8), (12, 12)])
 def test_the_middle_is_cropped_at_test_where_training_crops(side: int, size: int) -> None:
     x = raw(side=side)
@@ -208,6 +252,11 @@ def test_the_networks_picture_is_what_resizing_and_crops_leave() -> None:
     assert network_size(48, Input(), (RandomCrop(size=44),), SingleView()) == 44
     assert network_size(48, Input(), (RandomCrop(size=40),), TenCrop(size=40)) == 40
     assert network_size(48, Input(), (), TenCrop(size=48)) == 48
+    assert network_size(48, Input(), (MultiCrop(size=40),), FiveCrop(size=40)) == 40
+    assert network_size(48, Input(), (RandomCrop(size=46), MultiCrop(size=40))) == 40
+    assert network_size(48, Input(), (RandomCrop(size=40), ResizedCrop(size=64)), SingleView()) == 64
+    assert network_size(48, Input(), (ResizedCrop(size=64), RandomCrop(size=56)), TenCrop(size=56)) == 56
+    assert network_size(8, Input(), (PadCrop(padding=8, border="symmetric"), PadCrop(padding=9))) == 8
 
 
 @pytest.mark.parametrize(
@@ -218,10 +267,17 @@ def test_the_networks_picture_is_what_resizing_and_crops_leave() -> None:
         ((), TenCrop(size=50), "recipe.tta.size"),
         ((), TenCrop(size=40), "recipe.tta.size"),
         ((RandomCrop(size=44),), TenCrop(size=40), "recipe.tta.size"),
+        ((), FiveCrop(size=50), "recipe.tta.size: a five-crop of 50"),
+        ((), FiveCrop(size=40), "recipe.tta.size: the five crops of 40"),
+        ((MultiCrop(size=40),), FiveCrop(size=48), "recipe.tta.size"),
+        ((MultiCrop(size=50),), None, "recipe.augmentation.0.size"),
+        ((ResizedCrop(size=40), MultiCrop(size=44)), None, "recipe.augmentation.1.size"),
+        ((ResizedCrop(size=40),), TenCrop(size=44), "recipe.tta.size"),
+        ((RandomCrop(size=6), PadCrop(padding=6, border="reflect")), None, "recipe.augmentation.1.padding"),
     ],
 )
 def test_sizes_that_contradict_each_other_are_refused_with_their_place(
-    augmentation: tuple[Augmentation, ...], tta: TenCrop | None, place: str
+    augmentation: tuple[Augmentation, ...], tta: TenCrop | FiveCrop | None, place: str
 ) -> None:
     with pytest.raises(SettingsError, match=place.replace(".", r"\.")):
         network_size(48, Input(), augmentation, tta)

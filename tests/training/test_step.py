@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from ferbench.training.step import Stepper, training_step
 from tests.training.tiny import CLASSES, CPU, NUMERICS, SIDE, SIGNED, TinyNet, make_job, pictures
 
 RECIPE = Recipe(input=SIGNED)
+PLAIN = SGD(lr=0.1, momentum=0.0)
 CONTEXT = StepContext(0, 0, 0, CLASSES, CPU, np.random.default_rng(0))
 
 
@@ -38,8 +40,8 @@ def make_stepper(net: nn.Module, objective: Any = None, allow: bool = False) -> 
     """A stepper with plain descent."""
     settings = CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0, 0.5))
     supervised = Supervised(make_loss(settings, np.zeros(1, np.int64), 3, CPU))
-    optimizer = make_optimizer(SGD(lr=0.1, momentum=0.0), net.parameters())
-    return Stepper(net, objective or supervised, optimizer, NUMERICS, allow)
+    optimizer = make_optimizer(PLAIN, net.named_parameters())
+    return Stepper(net, objective or supervised, optimizer, NUMERICS, allow, PLAIN)
 
 
 @pytest.mark.parametrize("chunks", [2, 3, 20])
@@ -82,6 +84,12 @@ def test_a_batch_too_large_is_refused_with_the_size_that_fits() -> None:
         training_step(make_stepper(TinyNet(), Hungry(10)), prepared(), CONTEXT, 1)
     with pytest.raises(TrainingError, match="not even one sample"):
         training_step(make_stepper(TinyNet(), Hungry(0), allow=True), prepared(), CONTEXT, 1)
+
+
+def test_the_size_that_fits_counts_pictures_of_the_data_set_not_their_crops() -> None:
+    stepper = replace(make_stepper(TinyNet(), Hungry(5)), crops=5)
+    with pytest.raises(TrainingError, match="at batch size 4; 1 would fit"):
+        training_step(stepper, prepared(), CONTEXT, 1)
 
 
 def by_hand(net: nn.Module, x: torch.Tensor, views: TestViews) -> torch.Tensor:

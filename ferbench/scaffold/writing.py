@@ -1,0 +1,150 @@
+"""New plugins from templates: a package of the one shape, or a single file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Literal
+
+from ferbench.errors import Problem, SettingsError
+from ferbench.plugins import Installed
+from ferbench.store.files import write_text
+
+Kind = Literal["model", "dataset", "sampler", "metric"]
+Nouns = Literal["models", "datasets", "samplers", "metrics"]
+Licence = Literal["MIT", "Apache-2.0", "BSD-3-Clause"]
+
+RESERVED = ("ferbench", "all", "none", "test", "tests")
+"""Names that would be mistaken for something else, as a package or on the command line."""
+
+_NOUNS: Mapping[Kind, Nouns] = {
+    "model": "models",
+    "dataset": "datasets",
+    "sampler": "samplers",
+    "metric": "metrics",
+}
+_TRY: Mapping[Kind, str] = {
+    "model": "ferbench run --suite demo -m $name -m small-cnn -m majority",
+    "dataset": "ferbench data add $name PATH",
+    "sampler": "ferbench run --suite demo -m small-cnn -s plain -s $name",
+    "metric": "ferbench run --suite demo -m small-cnn -m majority && ferbench leaderboard --sort $name",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be written: ``name`` as users will type it, ``folder`` where the package (or file) is to lie in."""
+
+    kind: Kind
+    name: str
+    folder: Path
+    licence: Licence = "Apache-2.0"
+    single_file: bool = False
+
+    @property
+    def module(self) -> str:
+        """The package's name in Python."""
+        return f"ferbench_{self.name.replace('-', '_')}"
+
+    @property
+    def target(self) -> Path:
+        """The package's folder, or the file."""
+        return self.folder / (f"{self.name.replace('-', '_')}.py" if self.single_file else f"ferbench-{self.name}")
+
+
+def write_plugin(wanted: Wanted, installed: Installed) -> list[Path]:
+    """Write the plugin; return its files.
+
+    Raises SettingsError when the name is not valid, taken or reserved, or when something lies at its place already.
+    """
+    problems = list(_problems(wanted, installed))
+    if problems:
+        raise SettingsError(problems, "This plugin cannot be written")
+    values = _values(wanted)
+    written = []
+    for place, template in _parts(wanted).items():
+        path = wanted.target if wanted.single_file else wanted.target / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, _filled(template, values))
+        written.append(path)
+    return written
+
+
+def next_steps(wanted: Wanted) -> list[str]:
+    """The commands that a user gives now."""
+    try_it = Template(_TRY[wanted.kind]).substitute(name=wanted.name)
+    if wanted.single_file:
+        first, *others = try_it.split(" && ")
+        steps = f"{first} --plugin {wanted.target}" if "run" in first else first
+        return [f"ferbench check {wanted.target}", " && ".join([steps, *others])]
+    return [f"pip install -e {wanted.target}", f"ferbench check {wanted.name}", try_it]
+
+
+def _problems(wanted: Wanted, installed: Installed) -> Iterator[Problem]:
+    name, nouns = wanted.name, _NOUNS[wanted.kind]
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > 40:
+        yield Problem("NAME", f"{name!r}: use small letters, digits and single dashes, from a letter on, 40 at most")
+    elif name in RESERVED or name.startswith("ferbench"):
+        yield Problem("NAME", f"{name!r} is reserved")
+    elif name in installed.names(nouns):
+        owner = installed.plugin_of(nouns, name).package
+        yield Problem("NAME", f"there is a {wanted.kind} {name!r} already, in {owner}")
+    elif not wanted.single_file and any(info.name == name for info in installed.plugins):
+        yield Problem("NAME", f"there is a plugin {name!r} already")
+    if wanted.target.exists():
+        yield Problem("--dir", f"{wanted.target} is there already; nothing is overwritten")
+
+
+def _parts(wanted: Wanted) -> dict[str, str]:
+    """Templates by their place in the package."""
+    kind, module = wanted.kind, wanted.module
+    if wanted.single_file:
+        return {"": "model_single.py.txt" if kind == "model" else f"{kind}.py.txt"}
+    parts = {
+        "pyproject.toml": "pyproject.toml.txt",
+        "README.md": "README.md.txt",
+        f"src/{module}/__init__.py": f"{kind}.py.txt",
+        f"tests/test_{module.removeprefix('ferbench_')}.py": f"test_{kind}.py.txt",
+    }
+    return parts | ({f"src/{module}/network.py": "network.py.txt"} if kind == "model" else {})
+
+
+def _values(wanted: Wanted) -> dict[str, str]:
+    values = {
+        "kind": "data set" if wanted.kind == "dataset" else wanted.kind,
+        "name": wanted.name,
+        "module": wanted.module,
+        "file": wanted.target.name,
+        "licence": wanted.licence,
+        "author": _author(),
+        "year": str(datetime.now(UTC).year),
+        "title": f"{wanted.name}: not yet published",
+        "url": "https://example.org",
+    }
+    values["try_it"] = _filled_text(_TRY[wanted.kind], values)
+    values["body"] = _filled(f"body_{wanted.kind}.md.txt", values).strip()
+    return values
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    text = files("ferbench.scaffold").joinpath("templates", template).read_text(encoding="utf-8")
+    return _filled_text(text, values)
+
+
+def _filled_text(text: str, values: Mapping[str, str]) -> str:
+    return Template(text).substitute(values)
+
+
+def _author() -> str:
+    """The name that git knows, as far as it can stand in a string; else a place to fill in."""
+    try:
+        told = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "Your name"
+    return re.sub(r"[\"\\|]", "", told.stdout).strip() or "Your name"
