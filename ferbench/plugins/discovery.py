@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ferbench.errors import PluginError
+from ferbench.plugins.containment import contained
 from ferbench.plugins.installed import Installed, PluginInfo
 from ferbench.plugins.quarantine import KINDS, NAME, NOUNS, Contents, Quarantined, contents_of, guarded
 
@@ -81,9 +82,9 @@ def _loaded(
     try:
         if candidate.fault:
             raise Quarantined(candidate.fault)
-        with guarded("importing it"):
+        with contained("importing it"), guarded("importing it"):
             plugin = candidate.load()
-        with guarded("checking it"):
+        with contained("its hooks"), guarded("checking it"):
             contents = contents_of(plugin)
             source_hash = hash_of(_sources(candidate.module))
         for other, theirs in before:
