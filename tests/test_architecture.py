@@ -33,6 +33,7 @@ FLOORS = {
     "reporting": 4,
     "running": 5,
     "scaffold": 5,
+    "checking": 5,
     "tracking": 5,
     "cli": 6,
 }

@@ -11,6 +11,7 @@ import typer
 
 from ferbench.cli import (
     cell,
+    check,
     data,
     diff,
     doctor,
@@ -50,6 +51,7 @@ app.command("list", rich_help_panel="What there is")(listing.list_things)
 app.command("show", rich_help_panel="What there is")(show.show)
 app.add_typer(data.app, name="data", rich_help_panel="What there is")
 app.command("new", rich_help_panel="Plugins")(new.new)
+app.command("check", rich_help_panel="Plugins")(check.check)
 app.command("doctor", rich_help_panel="Housekeeping")(doctor.doctor)
 app.command("gc", rich_help_panel="Housekeeping")(gc.gc)
 app.command("diff", rich_help_panel="Housekeeping")(diff.diff)

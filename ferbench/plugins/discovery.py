@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ferbench.errors import PluginError
+from ferbench.plugins.containment import contained
 from ferbench.plugins.installed import Installed, PluginInfo
 from ferbench.plugins.quarantine import KINDS, NAME, NOUNS, Contents, Quarantined, contents_of, guarded
 
@@ -48,7 +49,7 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
     installed.
     """
     asked = [_of_file(path) for path in dict.fromkeys(Path(file).resolve() for file in files)]
-    found = _without_twins([*sorted(_of_entry_points(), key=lambda point: (point.name != CORE, point.name)), *asked])
+    found = _without_twins([*sorted(candidates(), key=lambda point: (point.name != CORE, point.name)), *asked])
     missing = sorted(set(only or ()) - {candidate.name for candidate in found})
     if missing:
         raise PluginError(
@@ -68,7 +69,7 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
 
 def plugin_names() -> list[str]:
     """Return the names of all installed plugins, broken ones included. Nothing is imported."""
-    return sorted({candidate.name for candidate in _of_entry_points()})
+    return sorted({candidate.name for candidate in candidates()})
 
 
 def _loaded(
@@ -81,9 +82,9 @@ def _loaded(
     try:
         if candidate.fault:
             raise Quarantined(candidate.fault)
-        with guarded("importing it"):
+        with contained("importing it"), guarded("importing it"):
             plugin = candidate.load()
-        with guarded("checking it"):
+        with contained("its hooks"), guarded("checking it"):
             contents = contents_of(plugin)
             source_hash = hash_of(_sources(candidate.module))
         for other, theirs in before:
@@ -104,7 +105,7 @@ def _refuse_taken_names(contents: Contents, other: PluginInfo, theirs: Contents)
             )
 
 
-def _of_entry_points() -> list[Candidate]:
+def candidates() -> list[Candidate]:
     found: list[Candidate] = []
     seen: set[str] = set()
     for distribution in metadata.distributions():

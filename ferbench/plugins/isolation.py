@@ -20,36 +20,50 @@ from ferbench.plugins.discovery import discover, plugin_names
 
 _CHILD = "import sys; from ferbench.plugins.isolation import answer; answer(*sys.argv[1:])"
 
+HEAVY = ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "PIL", "mlflow", "timm", "torchvision", "cv2")
+"""Packages that take long to import: a plugin's entry module leaves them to those that it names."""
+
 
 @dataclass(frozen=True)
 class PluginCheck:
-    """How a plugin behaved when it was imported alone; ``cause`` is empty when ``ok``, ``seconds`` is the process's."""
+    """How a plugin behaved when it was imported alone; ``cause`` is empty when ``ok``, ``seconds`` is the process's.
+
+    ``heavy`` names the packages of ``HEAVY`` that came with it.
+    """
 
     name: str
     ok: bool
     cause: str
     seconds: float
+    heavy: tuple[str, ...] = ()
 
 
-def check_in_subprocess(names: Sequence[str] | None = None, seconds: float = 20.0) -> list[PluginCheck]:
-    """Import and check each plugin (None: all installed) in a process of its own, for ``seconds`` at most."""
+def check_in_subprocess(names: Sequence[str | Path] | None = None, seconds: float = 20.0) -> list[PluginCheck]:
+    """Import and check each plugin (None: all installed) in a process of its own, for ``seconds`` at most.
+
+    A path means a plugin of one file.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(lambda name: _check(name, seconds), plugin_names() if names is None else names))
 
 
 def answer(name: str, path: str) -> None:
-    """Write to ``path`` why a plugin is broken, as a JSON string, empty where it is not. Runs in the process."""
+    """Write to ``path`` why a plugin (by its name or file) is broken, empty where it is not. Runs in the process."""
     try:
-        causes = [info.cause for info in discover(only=[name]).plugins if info.state == "broken"]
+        file = Path(name) if name.endswith(".py") else None
+        installed = discover(only=[], files=[file]) if file else discover(only=[name])
+        causes = [info.cause for info in installed.plugins if info.state == "broken"]
         cause = "; ".join(dict.fromkeys(causes))
     except FerbenchError as error:
         cause = str(error)
     finished = Path(path + ".new")
-    finished.write_text(json.dumps(cause), encoding="utf-8")
+    heavy = [module for module in HEAVY if module in sys.modules]
+    finished.write_text(json.dumps({"cause": cause, "heavy": heavy}), encoding="utf-8")
     finished.rename(path)
 
 
-def _check(name: str, seconds: float) -> PluginCheck:
+def _check(plugin: str | Path, seconds: float) -> PluginCheck:
+    name = str(plugin)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ferbench-check-") as folder:
         path = Path(folder) / "answer.json"
@@ -70,8 +84,9 @@ def _check(name: str, seconds: float) -> PluginCheck:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    cause = _cause(said, code, seconds)
-    return PluginCheck(name, not cause, cause, time.monotonic() - began)
+    cause = _cause(said["cause"] if said else None, code, seconds)
+    heavy = tuple(said["heavy"]) if said else ()
+    return PluginCheck(name, not cause, cause, time.monotonic() - began, heavy)
 
 
 def _cause(said: str | None, code: int | None, seconds: float) -> str:

@@ -30,4 +30,12 @@ def devices(argument: str) -> int:
     return 0
 
 
-TASKS: Mapping[str, Callable[[str], int]] = {"cell": cell, "probe": probe, "devices": devices}
+def call(argument: str) -> int:
+    """Call the function that ``argument`` names first (``package.module:name``) with the rest of it."""
+    from ferbench.nouns.reference import resolve
+
+    reference, _, rest = argument.partition(" ")
+    return int(resolve(reference)(rest))
+
+
+TASKS: Mapping[str, Callable[[str], int]] = {"cell": cell, "probe": probe, "devices": devices, "call": call}

@@ -22,6 +22,7 @@ COMMANDS = [
     ("data", "add"),
     ("data", "preview"),
     ("new",),
+    ("check",),
     ("doctor",),
     ("gc",),
     ("diff",),

@@ -1,0 +1,157 @@
+"""Checks of networks that need no training: they build, give scores, and give the same ones in any company."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ferbench.checking.made_up import spec_of
+from ferbench.checking.report import Outcome, Subject, failed, first_fault, passed
+from ferbench.checking.trial import (
+    build,
+    plain,
+    preparer_of,
+    raw_size,
+    samples_for,
+    seen_size,
+)
+from ferbench.nouns.model import Model, NetSpec
+from ferbench.nouns.split import Batch, View
+from ferbench.plugins.quarantine import described
+from ferbench.training.counting import parameters
+from ferbench.training.loop import weights_of
+from ferbench.training.losses import call_network
+
+CLASS_COUNTS = (2, 8)
+COMPANY = 8
+"""Pictures in the batch whose parts are compared with the whole."""
+
+RTOL, ATOL = 1e-4, 1e-5
+"""Allowed difference: a share of each score, and one of the largest (sums of other batches round differently)."""
+
+
+def specs_of(model: Model) -> dict[str, NetSpec]:
+    """What a network must build for, by what is special about it."""
+    reference = spec_of(model)
+    specs = {"its reference": reference}
+    specs |= {f"{count} classes": spec_of(model, classes=count) for count in CLASS_COUNTS if count != reference.classes}
+    if model.recipe.input.channels is None:
+        specs |= {
+            f"{count} channels": spec_of(model, channels=count) for count in (1, 3) if count != spec_of(model).channels
+        }
+    seen = seen_size(model.recipe, raw_size(model.recipe, reference.size))
+    if seen != reference.size:
+        specs[f"the {seen} pixels that its recipe gives it"] = spec_of(model, size=seen)
+    return specs
+
+
+def builds(subject: Subject[Model]) -> Outcome:
+    """It is a module with parameters for each specification, and gives finite scores [samples, classes]."""
+    faults = []
+    model = subject.item
+    specs = specs_of(model)
+    for what, spec in specs.items():
+        try:
+            fault = _fault_of(build(model, spec), model, spec)
+        except Exception as error:
+            fault = described(error)
+        if fault:
+            faults.append(f"for {what}: {fault}")
+    count = 0 if faults else parameters(build(model, specs["its reference"]))
+    return first_fault(faults, good=f"{', '.join(specs)}; {count:,} parameters")
+
+
+def _fault_of(net: nn.Module, model: Model, spec: NetSpec) -> str:
+    net.eval()
+    with torch.inference_mode():
+        scores = call_network(net, pictures_for(model, spec, 3))
+    if tuple(scores.shape) != (3, spec.classes):
+        return (
+            f"scores of shape {list(scores.shape)} for 3 pictures and {spec.classes} classes, not [3, {spec.classes}]"
+        )
+    if not torch.isfinite(scores).all():
+        return "scores that are not finite"
+    return "" if any(True for _ in net.parameters()) else "it has no parameters; an estimator fits it better"
+
+
+def pictures_for(model: Model, spec: NetSpec, count: int, seed: int = 0) -> Batch:
+    """A batch of made-up pictures as the network is given it."""
+    split = samples_for(model, spec, count, seed)
+    recipe = plain(model.recipe, lr=1e-3, epochs=1)
+    raw = split.batch(np.arange(count), View(), np.random.default_rng(0))
+    preparer = preparer_of(model, recipe, samples_for(model, spec, 8))
+    inputs = {name: _channels_first(values) for name, values in raw.inputs.items()}
+    return preparer.test(Batch(inputs, torch.from_numpy(np.asarray(raw.target))))
+
+
+def _channels_first(values: np.ndarray) -> torch.Tensor:
+    tensor = torch.from_numpy(values)
+    return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 and tensor.dtype == torch.uint8 else tensor
+
+
+def company(subject: Subject[Model]) -> Outcome:
+    """In evaluation mode a picture's scores do not depend on the others in its batch, nor on its place."""
+    model, spec = subject.item, spec_of(subject.item)
+    net, batch = _used(model, spec)
+    whole = _scores(net, batch, np.arange(COMPANY))
+    tolerance = RTOL * whole.abs() + ATOL * whole.abs().max()
+    ways = {
+        "alone": [np.array([index]) for index in range(COMPANY)],
+        "in threes": [np.arange(COMPANY)[start : start + 3] for start in range(0, COMPANY, 3)],
+        "in reverse order": [np.arange(COMPANY)[::-1].copy()],
+    }
+    faults = []
+    for way, parts in ways.items():
+        scores = torch.empty_like(whole)
+        for part in parts:
+            scores[torch.from_numpy(part)] = _scores(net, batch, part)
+        difference = (scores - whole).abs()
+        if not bool((difference <= tolerance).all()):
+            faults.append(f"{way}, scores differ by up to {float(difference.max()):.2g}")
+    again = _scores(net, batch, np.arange(COMPANY))
+    if not torch.equal(again, whole):
+        faults.append("the same batch twice gives different scores: something is still drawn at random")
+    return first_fault(faults, good=f"alone, in threes and in reverse order, to {RTOL:g}")
+
+
+def _used(model: Model, spec: NetSpec) -> tuple[nn.Module, Batch]:
+    """A network whose running statistics have moved, in evaluation mode, and pictures for it."""
+    net = build(model, spec)
+    net.train()
+    with torch.no_grad():
+        for seed in (1, 2):
+            call_network(net, pictures_for(model, spec, COMPANY, seed))
+    return net.eval(), pictures_for(model, spec, COMPANY)
+
+
+def _scores(net: nn.Module, batch: Batch, rows: np.ndarray) -> torch.Tensor:
+    chosen = torch.from_numpy(rows)
+    with torch.inference_mode():
+        return call_network(net, Batch({name: value[chosen] for name, value in batch.inputs.items()}, None)).clone()
+
+
+def saved(subject: Subject[Model]) -> Outcome:
+    """Weights written to a file and read into a network built from another seed give the same scores, bit by bit."""
+    model, spec = subject.item, spec_of(subject.item)
+    net, batch = _used(model, spec)
+    before = _scores(net, batch, np.arange(COMPANY))
+    with tempfile.TemporaryDirectory(prefix="ferbench-check-") as folder:
+        path = Path(folder) / "weights.safetensors"
+        save_file(weights_of(net), path)
+        other = build(model, spec, seed=1)
+        try:
+            other.load_state_dict(load_file(path))
+        except RuntimeError as error:
+            return failed(f"its weights do not fit into a second one: {' '.join(str(error).split())[:300]}")
+    after = _scores(other.eval(), batch, np.arange(COMPANY))
+    if not torch.equal(before, after):
+        return failed(
+            f"scores differ by up to {float((before - after).abs().max()):.2g} after saving and loading",
+            "Something that it computes with is neither a parameter nor a buffer: use register_buffer.",
+        )
+    return passed("bit by bit")

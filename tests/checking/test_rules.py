@@ -1,0 +1,100 @@
+"""Each rule of the kit finds the fault that it is there for, and none in sound objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferbench.checking.report import Outcome, Subject, looked_at
+from ferbench.checking.rules import rules_for
+from ferbench.plugins import Installed, Kind, discover
+
+FLAWED = Path(__file__).with_name("flawed.py")
+
+FAULTS: list[tuple[Kind, str, str, str]] = [
+    ("models", "four-classes", "builds", "for 2 classes: scores of shape [3, 4] for 3 pictures and 2 classes"),
+    ("models", "not-a-number", "builds", "scores that are not finite"),
+    ("models", "sociable", "company", "alone, scores differ by up to"),
+    ("models", "dicing", "company", "the same batch twice gives different scores"),
+    ("models", "forgetful", "saved", "after saving and loading"),
+    ("models", "idle", "gradients", "unused.weight never gets a gradient; unused.bias never gets a gradient"),
+    ("models", "blind", "learns", "25% right on its own 16 training pictures at best"),
+    ("models", "unseeded", "repeats", "body.0.weight differs"),
+    ("models", "unresolved", "resolves", "'no_such_module:build' cannot be loaded"),
+    ("models", "lost-in-space", "search-space", "there is no 'rate' at optimizer"),
+    ("models", "lost-in-space", "search-space", "epochs begins with neither recipe. nor model.options."),
+    ("models", "halved", "search-space", "recipe.batch_size"),
+    ("models", "orphan", "requires", "teacher: There is no model 'no-such-model'"),
+    ("models", "boastful", "citation", "has no locator (such as 'Table 2')"),
+    ("models", "boastful", "citation", "70.2: write a fraction"),
+    ("models", "logits", "fits", "scores that are no probabilities"),
+    ("models", "amnesic", "saved", "restored, it scores differently"),
+    ("models", "moody", "repeats", "two fits with one seed differ"),
+    ("models", "relative", "company", "predicted one by one, scores differ"),
+    ("samplers", "unseeded-sampler", "seeded", "one seed gave two answers"),
+    ("samplers", "scribbler", "untouched", "it changed the targets of its split"),
+    ("samplers", "too-far", "decides", "indices from 0 to 60 for 60 samples"),
+    ("samplers", "all-classes", "few", "one class alone: it raised IndexError"),
+    ("metrics", "percentage", "finite", "though percent=True says it is a fraction"),
+    ("metrics", "endless", "finite", "nan"),
+    ("metrics", "backwards", "direction", "all right 1, all wrong 0"),
+    ("metrics", "first-ten", "order", "shuffled"),
+    ("metrics", "disagreeing", "shortcuts", "of_confusion gives"),
+    ("metrics", "second-sample", "undefined", "one sample: it raised IndexError"),
+]
+
+
+@pytest.fixture(scope="module")
+def installed() -> Installed:
+    return discover(only=["builtin"], files=[FLAWED])
+
+
+def item_of(installed: Installed, kind: Kind, name: str) -> Any:
+    find = {"models": installed.model, "samplers": installed.sampler, "metrics": installed.metric}
+    return find[kind](name)
+
+
+def outcome_of(installed: Installed, kind: Kind, name: str, check: str) -> Outcome:
+    item = item_of(installed, kind, name)
+    subject = Subject(item, installed.plugin_of(kind, name), installed, lambda: installed, "quick")
+    (rule,) = (rule for rule in rules_for(kind, item) if rule.check == check)
+    return looked_at(rule, subject)[0]
+
+
+@pytest.mark.parametrize(("kind", "name", "check", "words"), FAULTS, ids=[f"{f[1]} {f[2]}" for f in FAULTS])
+def test_a_fault_is_found(installed: Installed, kind: Kind, name: str, check: str, words: str) -> None:
+    outcome = outcome_of(installed, kind, name, check)
+    assert outcome.state == "fail"
+    assert words in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("models", "sound"), ("models", "mean"), ("samplers", "keep-all"), ("metrics", "share")]
+)
+def test_a_sound_object_keeps_every_rule(installed: Installed, kind: Kind, name: str) -> None:
+    rules = rules_for(kind, item_of(installed, kind, name))
+    outcomes = {rule.check: outcome_of(installed, kind, name, rule.check) for rule in rules}
+    assert {check: outcome for check, outcome in outcomes.items() if outcome.state == "fail"} == {}
+
+
+def test_every_rule_is_broken_by_something_above() -> None:
+    installed = discover(only=["builtin"], files=[FLAWED])
+    kinds: dict[Kind, str] = {"models": "sound", "samplers": "keep-all", "metrics": "share"}
+    rules = {
+        (kind, rule.check) for kind, name in kinds.items() for rule in rules_for(kind, item_of(installed, kind, name))
+    }
+    tried = {(kind, check) for kind, _, check, _ in FAULTS}
+    assert rules - tried == {("samplers", "requires"), ("metrics", "documented")}
+
+
+def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> None:
+    outcome = outcome_of(installed, "models", "head-only", "gradients")
+    assert outcome.state == "pass"
+    assert "4 tensors frozen" in outcome.detail
+
+
+def test_a_model_without_a_paper_is_noted(installed: Installed) -> None:
+    outcome = outcome_of(installed, "models", "idle", "citation")
+    assert (outcome.state, outcome.detail) == ("note", "no paper")
