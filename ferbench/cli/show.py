@@ -130,7 +130,7 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "registered": registered,
         "damaged": damaged,
-        "notes": list(notes),
+        "notes": " ".join(notes),
         "protocols": protocols,
         "synthetic": dataset.synthetic,
         "licence": dataset.licence,

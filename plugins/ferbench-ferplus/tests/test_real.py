@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 from ferbench_ferplus.numbering import PASSED_OVER, TWINS, numbered_rows
 from ferbench_ferplus.votes import read_votes
+from typer.testing import CliRunner
 
 from ferbench import Dataset
+from ferbench.cli.main import app
 from ferbench.data.registry import Loaded, add, load
 from ferbench.data.splits import make_splits
-from ferbench.data.summary import class_counts
 from ferbench.nouns.split import Splits
 
 (FERPLUS,) = ferbench_ferplus.ferbench_datasets()
@@ -76,9 +78,11 @@ def test_votes_are_those_that_people_gave(loaded: Loaded) -> None:
     assert (columns["votes"] == 1).sum() > 10_000
 
 
-def test_people_agree_with_82_in_100_majorities(loaded: Loaded) -> None:
-    rule = next(rule for rule in loaded.dataset.protocols if rule.name == "majority")
-    assert class_counts(loaded, rule)["test"]["human"]["annotator"] == pytest.approx(0.82, abs=0.005)
+def test_show_says_that_people_agree_with_82_in_100_majorities(loaded: Loaded) -> None:
+    shown = CliRunner().invoke(app, ["show", "ferplus", "--json"], env={"FERBENCH_DATA": str(loaded.root.parents[1])})
+    facts = json.loads(shown.stdout)
+    assert facts["protocols"]["majority"]["test"]["human"]["annotator"] == pytest.approx(0.82, abs=0.005)
+    assert facts["notes"].startswith("Votes: the edition of fer2013new.csv (")
 
 
 def test_names_are_numbered_as_in_the_published_file(loaded: Loaded) -> None:

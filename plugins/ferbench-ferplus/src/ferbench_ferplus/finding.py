@@ -90,7 +90,7 @@ def notes_of(found: Found, edition: str, editions: Mapping[str, Official]) -> tu
     notes = [f"Votes: the edition of {edition} (majority, where whole: {_sizes(editions[edition])})."]
     if edition != found.edition:
         notes.append(f"They lay in {found.edition}, but their counts are those of {edition}.")
-    if found.passed_over:
+    elif found.passed_over:
         notes.append(
             f"{found.passed_over} is another edition (majority: {_sizes(editions[NEW])}) and was not taken. "
             f"To take that one, add the file {NEW} by itself."
