@@ -109,9 +109,10 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
     dataset = installed.dataset(name)
     protocols: dict[str, Any] = {rule.name: {"description": rule.description} for rule in dataset.protocols}
     registered, damaged = "", ""
+    notes: tuple[str, ...] = ()
     try:
         loaded = load(dataset)
-        registered = loaded.fingerprint
+        registered, notes = loaded.fingerprint, loaded.notes
         for rule in dataset.protocols:
             if rule.name in loaded.protocols:
                 protocols[rule.name] |= class_counts(loaded, rule)
@@ -129,6 +130,7 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "registered": registered,
         "damaged": damaged,
+        "notes": " ".join(notes),
         "protocols": protocols,
         "synthetic": dataset.synthetic,
         "licence": dataset.licence,

@@ -43,7 +43,8 @@ class Loaded:
     """A data set that is ready for use.
 
     ``inputs``: uint8 [n, ...] by name, memory-mapped; or ``files`` below ``root`` for a streamed set. ``protocols``
-    are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download.
+    are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download;
+    ``notes`` are what its reader said of it.
     """
 
     dataset: Dataset
@@ -55,6 +56,7 @@ class Loaded:
     protocols: tuple[str, ...]
     partial: str
     source: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,7 @@ def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
         protocols=_offered(dataset, meta),
         partial=meta.partial,
         source=Path(str(meta.source.get("path", ""))).name,
+        notes=meta.notes,
     )
 
 

@@ -31,7 +31,7 @@ def test_what_is_added_is_loaded_unchanged(toys: Dataset, toys_file: Path) -> No
     assert (registered.samples, registered.notes, registered.already) == (COUNT, ("Toys for tests.",), False)
     assert loaded.fingerprint == registered.fingerprint
     assert loaded.protocols == ("official", "3-fold")
-    assert loaded.source == "toys.txt"
+    assert (loaded.source, loaded.notes) == ("toys.txt", registered.notes)
 
 
 def test_pixels_stay_on_disk_until_they_are_used(loaded: Loaded) -> None:

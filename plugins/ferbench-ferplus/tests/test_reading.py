@@ -31,7 +31,10 @@ def test_a_folder_with_both_files_is_a_good_copy(copy: Any, tmp_path: Path) -> N
     np.testing.assert_array_equal(columns["unknown"], copy.counts[named, 8])
     np.testing.assert_array_equal(columns["not_a_face"], copy.counts[named, 9])
     np.testing.assert_array_equal(columns["image_name"], copy.names[named])
-    assert found.notes == ("28 pictures that FER+ does not name, since nobody saw a face, are out.",)
+    assert found.notes == (
+        "Votes: the edition of fer2013new.csv (majority, where whole: 42 / 7 / 7).",
+        "28 pictures that FER+ does not name are out: nobody saw a face in them.",
+    )
 
 
 def test_a_zip_of_them_is_read_too(copy: Any, tmp_path: Path) -> None:

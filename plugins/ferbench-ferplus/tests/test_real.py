@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,8 +10,12 @@ import ferbench_fer2013
 import ferbench_ferplus
 import numpy as np
 import pytest
+from ferbench_ferplus.numbering import PASSED_OVER, TWINS, numbered_rows
+from ferbench_ferplus.votes import read_votes
+from typer.testing import CliRunner
 
 from ferbench import Dataset
+from ferbench.cli.main import app
 from ferbench.data.registry import Loaded, add, load
 from ferbench.data.splits import make_splits
 from ferbench.nouns.split import Splits
@@ -64,3 +69,28 @@ def test_ids_and_pixels_are_those_of_fer2013(loaded: Loaded) -> None:
     assert loaded.inputs is not None
     assert loaded.inputs["image"][0, 0, :5].tolist() == [70, 80, 82, 72, 58]
     assert loaded.samples.columns["votes"][0].tolist() == [4, 0, 0, 1, 3, 2, 0, 0]
+
+
+def test_votes_are_those_that_people_gave(loaded: Loaded) -> None:
+    columns = loaded.samples.columns
+    given = columns["votes"].sum(axis=1) + columns["unknown"] + columns["not_a_face"]
+    assert np.unique(given, return_counts=True)[1].tolist() == [1, 35_713]
+    assert (columns["votes"] == 1).sum() > 10_000
+
+
+def test_show_says_that_people_agree_with_82_in_100_majorities(loaded: Loaded) -> None:
+    shown = CliRunner().invoke(app, ["show", "ferplus", "--json"], env={"FERBENCH_DATA": str(loaded.root.parents[1])})
+    facts = json.loads(shown.stdout)
+    assert facts["protocols"]["majority"]["test"]["human"]["annotator"] == pytest.approx(0.82, abs=0.005)
+    assert facts["notes"].startswith("Votes: the edition of fer2013new.csv (")
+
+
+def test_names_are_numbered_as_in_the_published_file(loaded: Loaded) -> None:
+    with (Path(os.environ["FERBENCH_TEST_DATA"]) / "fer2013" / "fer2013new.csv").open("rb") as stream:
+        names = read_votes(stream, "fer2013new.csv").names
+    rows = numbered_rows(len(names))
+    for number, row in enumerate(rows.tolist()):
+        assert names[row] in ("", f"fer{number:07d}.png") or row in TWINS
+    assert set(np.flatnonzero(names != "")) <= set(rows.tolist()) | set(TWINS)
+    assert set(names[[row for row in PASSED_OVER if row not in TWINS]]) == {""}
+    assert [names[row] for row in TWINS] == [f"fer{number:07d}.png" for number in TWINS.values()]

@@ -10,7 +10,7 @@ from ferbench_ferplus.protocols import argmax, scheme
 plugin_api = 1
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The emotions in the order of the columns of fer2013new.csv."""
+"""The emotions in the order of the columns of both editions of the votes."""
 
 SCHEMES = ("majority", "multi-label", "probabilistic", "cross-entropy")
 """The paper's four ways to train on votes. Val and test are the same, so their rows are ranked together."""
@@ -70,8 +70,10 @@ def ferbench_datasets() -> Iterator[Dataset]:
         read="ferbench_ferplus.reading:read",
         licence="Votes: MIT. Pictures: those of FER2013, free for research, their owners'",
         how_to_get=(
-            "https://github.com/microsoft/FERPlus, file fer2013new.csv; the pictures are those of FER2013 "
-            "(`ferbench show fer2013`): register them first, or put both files into one folder and add the folder"
+            "https://github.com/microsoft/FERPlus, which holds two editions of the votes. Clone it and add the clone: "
+            "its data/FER2013*/label.csv are taken, whose counts papers report (majority: 25,045 / 3,191 / 3,137). Or "
+            "add its fer2013new.csv by itself (25,060 / 3,199 / 3,153). The pictures are those of FER2013 (`ferbench "
+            "show fer2013`): register them first, or put them beside the votes and add the folder"
         ),
         paper=PAPER,
         tags=frozenset({"faces", "in-the-wild"}),

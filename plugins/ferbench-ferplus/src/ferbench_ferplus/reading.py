@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from ferbench_fer2013 import CLASSES as FER2013_CLASSES
@@ -11,52 +12,40 @@ from ferbench_fer2013.official import Official as OfficialPictures
 from ferbench_fer2013.reading import from_rows
 from ferbench_fer2013.rows import HeaderError, Rows, read_rows
 
-from ferbench import DataError, DownloadLimits, MissingDataError, Parsed, ReadContext, Samples, walk_download
+from ferbench import DataError, MissingDataError, Parsed, ReadContext, Samples, walk_download
 from ferbench_ferplus import rule
-from ferbench_ferplus.official import FERPLUS, Official, wrong_counts
-from ferbench_ferplus.votes import EMOTIONS, NoVotesError, Votes, read_votes
-
-LIMITS = DownloadLimits(members=200_000, member_bytes=1 << 30, total_bytes=4 << 30)
+from ferbench_ferplus.finding import LIMITS, Found, find_votes, is_csv, notes_of
+from ferbench_ferplus.labels import aligned
+from ferbench_ferplus.official import EDITIONS, LABELS, Official, edition_of
+from ferbench_ferplus.votes import EMOTIONS, Votes
 
 LEAST_AGREEMENT = 0.4
 """Share of majorities that must be FER2013's own label: 0.68 are in the published files, 0.18 in a wrong order."""
 
 
 def read(path: Path | None, context: ReadContext) -> Parsed:
-    """Read FER+ from fer2013new.csv and, where the same folder or archive holds it, fer2013.csv.
+    """Read FER+ and, where the same folder or archive holds it, fer2013.csv.
 
-    Without the latter, the pictures are those of the data set fer2013 that is registered on this machine. Raises
-    DataError that names the file, and the line, of what cannot be read or does not fit; MissingDataError where there
-    are no pictures. A copy that can be read but is not the published one is named in ``Parsed.partial``.
+    Votes are those of the files label.csv, where there are any, else of fer2013new.csv. Without fer2013.csv, the
+    pictures are those of the data set fer2013 that is registered on this machine. Raises DataError that names the
+    file, and the line, of what cannot be read or does not fit; MissingDataError where there are no pictures. A copy
+    that can be read but is not the published one is named in ``Parsed.partial``.
     """
     if path is None:
         raise DataError("FER+ is a download; it cannot be made.")
-    return read_checked(path, context, FER2013, FERPLUS)
+    return read_checked(path, context, FER2013, EDITIONS)
 
 
-def read_checked(path: Path, context: ReadContext, pictures: OfficialPictures, official: Official) -> Parsed:
+def read_checked(
+    path: Path, context: ReadContext, pictures: OfficialPictures, editions: Mapping[str, Official]
+) -> Parsed:
     """Read a copy, and check its pictures and its votes against official ones."""
-    votes, label = _votes(path)
-    return _joined(votes, label, _pictures(path, pictures) or _registered(path, context), official)
-
-
-def _votes(path: Path) -> tuple[Votes, str]:
-    others: list[str] = []
-    for entry in walk_download(path, LIMITS, expand=lambda _: False):
-        if not _is_csv(entry.path):
-            continue
-        try:
-            with entry.open() as stream:
-                return read_votes(stream, entry.label), entry.label
-        except NoVotesError:
-            if (path.is_file() and entry.label == path.name) or entry.path.name == "fer2013new.csv":
-                raise
-            others.append(entry.label)
-    seen = f" It holds: {'; '.join(others[:5])}." if others else ""
-    raise DataError(
-        f"{path.name} holds no votes of FER+.{seen} Add fer2013new.csv of https://github.com/microsoft/FERPlus, or a "
-        "folder or zip that has it beside fer2013.csv."
-    )
+    found = find_votes(path)
+    given = _pictures(path, pictures) or _registered(path, context)
+    assert given.samples.origin is not None
+    votes = found.new if found.new is not None else aligned(found.files, given.samples.origin)
+    _check_fit(votes, found.label, given)
+    return _joined(votes, found, given, editions)
 
 
 def _pictures(path: Path, official: OfficialPictures) -> Parsed | None:
@@ -64,7 +53,7 @@ def _pictures(path: Path, official: OfficialPictures) -> Parsed | None:
     rows: list[Rows] = []
     # Once the rows are there, the walk goes on only for the archive's check sums.
     for entry in walk_download(path, LIMITS, expand=lambda _: not rows):
-        if rows or not _is_csv(entry.path):
+        if rows or not is_csv(entry.path):
             continue
         try:
             with entry.open() as stream:
@@ -82,27 +71,21 @@ def _registered(path: Path, context: ReadContext) -> Parsed:
             f"{path.name} holds votes without pictures, and fer2013 is not registered on this machine. Run\n"
             "  ferbench data add fer2013 PATH      (PATH: fer2013.csv or fer2013.tar.gz)\n"
             f"  ferbench data add ferplus {path}\n"
-            "or put fer2013.csv (or fer2013.tar.gz) and fer2013new.csv into one folder, and add the folder."
+            "or put fer2013.csv (or fer2013.tar.gz) and the votes into one folder, and add the folder."
         ) from None
     if any(name != f"fer2013-{row:05d}" for row, name in enumerate(pictures.samples.ids)):
         raise DataError(
             "The registered copy of fer2013 was made from pictures in folders, whose order is lost; votes belong to "
-            "pictures by their order in fer2013.csv. Put that file beside fer2013new.csv and add the folder, or add "
+            "pictures by their order in fer2013.csv. Put that file beside the votes and add the folder, or add "
             "it to fer2013 first."
         )
     return pictures
 
 
-def _is_csv(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() == ".csv" and not hidden
-
-
-def _joined(votes: Votes, label: str, pictures: Parsed, official: Official) -> Parsed:
-    _check_fit(votes, label, pictures)
+def _joined(votes: Votes, found: Found, pictures: Parsed, editions: Mapping[str, Official]) -> Parsed:
     kept = np.flatnonzero(votes.names != "")
     counts, usage = votes.counts[kept], votes.usage[kept]
-    faults = wrong_counts(usage, counts, official)
+    edition, faults = edition_of(usage, counts, found.edition, editions)
     if pictures.partial:
         faults.insert(0, f"pictures: {pictures.partial}")
     assert pictures.inputs is not None
@@ -121,7 +104,9 @@ def _joined(votes: Votes, label: str, pictures: Parsed, official: Official) -> P
         inputs={"image": pictures.inputs["image"][kept]},
         partial="; ".join(faults),
         notes=(
-            f"{len(votes.names) - len(kept):,} pictures that FER+ does not name, since nobody saw a face, are out.",
+            *notes_of(found, edition, editions),
+            f"{len(votes.names) - len(kept):,} pictures that FER+ does not name are out: "
+            f"nobody saw a face in them{', or they are copies' if edition == LABELS else ''}.",
         ),
     )
 
