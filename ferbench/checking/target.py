@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import PluginError, UnknownNameError, did_you_mean
-from ferbench.plugins.discovery import CORE, GROUP, candidates
+from ferbench.plugins.discovery import GROUP, candidates
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,5 @@ def _of_folder(folder: Path, installed: list[Target]) -> list[Target]:
 
 
 def _plain(name: str) -> str:
-    """A name as package indices compare it; the core's own plugin goes by either of its names."""
-    plain = re.sub(r"[-_.]+", "-", name).lower()
-    return CORE if plain == GROUP else plain
+    """A name as package indices compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
