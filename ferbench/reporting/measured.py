@@ -132,7 +132,8 @@ def notes_of(measured: Measured) -> list[str]:
         notes.append("synthetic data")
     if "epochs" in facts.get("modified", []):
         whole = facts.get("recipe_epochs")
-        notes.append(f"try-out: {facts.get('epochs')} epochs" + (f" instead of the recipe's {whole}" if whole else ""))
+        epochs = "1 epoch" if facts.get("epochs") == 1 else f"{facts.get('epochs')} epochs"
+        notes.append(f"try-out: {epochs}" + (f" instead of the recipe's {whole}" if whole else ""))
     changed = [_setting(row, name) for name in facts.get("modified", []) if name != "epochs"]
     if changed:
         notes.append(f"changed: {', '.join(changed)}")
