@@ -14,7 +14,7 @@ from ferbench.tracking.entry import MAX_TEXT, Content, Entry, Point, clean, flat
 COSTS = ("train_seconds", "images_per_second", "params", "flops", "peak_memory_mb", "chosen_epoch", "epochs_run")
 CURVES = "by epoch"
 """The group of the curves: MLflow shows groups in alphabetical order, and these are to come first."""
-BOOKKEEPING = ("epoch", "stage", "seconds", "samples")
+BOOKKEEPING = ("epoch", "stage", "step", "seconds", "samples")
 FILES = ("cell.json", "environment.json", "metrics.json", "sampler.json", "history.csv", "predictions.parquet")
 LOG_CHARACTERS = 1500
 
@@ -88,7 +88,10 @@ def _machine(folder: CellFolder) -> dict[str, str]:
 
 
 def _curves(folder: CellFolder, start: int) -> Iterator[Point]:
-    """Per-epoch values at their steps; an epoch's time is when it ended, counted from the start of the cell."""
+    """Values of the history at their rows: an epoch each, or a part of one where val is looked at more often.
+
+    A row's time is when it ended, counted from the start of the cell.
+    """
     seconds = 0.0
     for step, row in enumerate(folder.history()):
         seconds += float(row.get("seconds") or 0)
