@@ -89,6 +89,6 @@ def ferbench_suites() -> Iterator[Suite]:
         "ferplus.",
         datasets=tuple(f"ferplus@{name}" for name in SCHEMES),
         models=("small-cnn", "majority", "tag:ferplus"),
-        metrics=("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "ece"),
+        metrics=("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "votes-kl", "votes-cosine"),
         seeds=(0, 1, 2),
     )
