@@ -49,7 +49,10 @@ KEPT_SECONDS = 10
 
 RESNET_IMAGES, RESNET_TURNS, THREADS = 4 * BATCH, 7, 2
 RESNET_GOALS = {"bf16": 2.3, "fp32": 1.2}
-"""How often as fast as the repositories' way, by what the processor's rule chooses."""
+"""How often as fast as the repositories' way, by what the processor's rule chooses.
+
+The goal is that of bf16. The value for fp32 was set after 1.38 had been measured: it guards against a loss, no more.
+"""
 
 pytestmark = pytest.mark.timeout(1200)
 
