@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ferbench.training.job import Watch
+from ferbench.running.keeping import Keeper
 
 
 class Turns:
@@ -18,11 +18,15 @@ class Turns:
     ``inner`` is the watch that ours has anyway; what it does counts as ours. ``ours`` and ``others`` are seconds.
     """
 
-    def __init__(self, other: Callable[[], object], inner: Watch | None = None) -> None:
+    def __init__(self, other: Callable[[], object], inner: Keeper | None = None) -> None:
         self.other, self.inner = other, inner
         self.ours: list[float] = []
         self.others: list[float] = []
         self.started = time.perf_counter()
+
+    def goes_on(self) -> bool:
+        """Whether the inner watch has a state to go on from."""
+        return self.inner is not None and self.inner.goes_on()
 
     def resume(self) -> dict[str, Any] | None:
         """What the inner watch kept; the first turn starts."""
