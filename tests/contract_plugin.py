@@ -304,7 +304,7 @@ def tiny(name: str, **changes: Any) -> Model:
 def ferbench_models() -> Iterator[Model]:
     every = ("single-label", "soft-labels")
     yield tiny("tiny", tasks=every, tags=frozenset({"contract"}))
-    yield tiny("tiny", variant="wide", options=TinyOptions(width=16))
+    yield tiny("tiny", variant="wide", options=TinyOptions(width=16), small={"model.options.width": 2})
     yield tiny("tiny", variant="oracle", recipe=RECIPE.model_copy(update={"selection": "oracle"}))
     loss = {"loss": BinaryCrossEntropy()}
     yield tiny("flagged", tasks=("multi-label",), label_kinds=("multi-hot",), recipe=RECIPE.model_copy(update=loss))
