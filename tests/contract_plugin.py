@@ -357,10 +357,31 @@ def echo(train: Split, context: SampleContext) -> Sample:
     )
 
 
+def trust(train: Split, context: SampleContext) -> Sample:
+    """Weigh each training sample by what a trained network makes of its label."""
+    net = context.required["judge"].network()
+    inputs = train.batch(np.arange(len(train)), View(), context.rng).inputs["image"]
+    with torch.no_grad():
+        scores = net(torch.as_tensor(inputs, dtype=torch.float32)[:, None] / 127.5 - 1).softmax(1).numpy()
+    return Sample(weights=scores[np.arange(len(train)), train.targets])
+
+
+def peek_at_val(train: Split, context: SampleContext) -> Sample:
+    context.required["judge"].scores("val")
+    return Sample()
+
+
+def peek_at_test(train: Split, context: SampleContext) -> Sample:
+    context.required["judge"].scores("test")
+    return Sample()
+
+
 @hookimpl
 def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("halve", halve, tags=frozenset({"contract"}))
     yield Sampler("echo", echo, options=EchoOptions())
+    for name, sample in (("trust", trust), ("peek-at-val", peek_at_val), ("peek-at-test", peek_at_test)):
+        yield Sampler(name, sample, requires={"judge": "tiny"})
 
 
 def worst_class(scored: Scored) -> float:
