@@ -366,13 +366,8 @@ def trust(train: Split, context: SampleContext) -> Sample:
     return Sample(weights=scores[np.arange(len(train)), train.targets])
 
 
-def peek_at_val(train: Split, context: SampleContext) -> Sample:
-    context.required["judge"].scores("val")
-    return Sample()
-
-
-def peek_at_test(train: Split, context: SampleContext) -> Sample:
-    context.required["judge"].scores("test")
+def peek(train: Split, context: SampleContext) -> Sample:
+    context.required["judge"].scores("test" if len(train) == 80 else "val")
     return Sample()
 
 
@@ -380,8 +375,8 @@ def peek_at_test(train: Split, context: SampleContext) -> Sample:
 def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("halve", halve, tags=frozenset({"contract"}))
     yield Sampler("echo", echo, options=EchoOptions())
-    for name, sample in (("trust", trust), ("peek-at-val", peek_at_val), ("peek-at-test", peek_at_test)):
-        yield Sampler(name, sample, requires={"judge": "tiny"})
+    yield Sampler("trust", trust, requires={"judge": "tiny"})
+    yield Sampler("peek", peek, requires={"judge": "tiny"})
 
 
 def worst_class(scored: Scored) -> float:
