@@ -357,10 +357,26 @@ def echo(train: Split, context: SampleContext) -> Sample:
     )
 
 
+def trust(train: Split, context: SampleContext) -> Sample:
+    """Weigh each training sample by what a trained network makes of its label."""
+    net = context.required["judge"].network()
+    inputs = train.batch(np.arange(len(train)), View(), context.rng).inputs["image"]
+    with torch.no_grad():
+        scores = net(torch.as_tensor(inputs, dtype=torch.float32)[:, None] / 127.5 - 1).softmax(1).numpy()
+    return Sample(weights=scores[np.arange(len(train)), train.targets])
+
+
+def peek(train: Split, context: SampleContext) -> Sample:
+    context.required["judge"].scores("test" if len(train) == 80 else "val")
+    return Sample()
+
+
 @hookimpl
 def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("halve", halve, tags=frozenset({"contract"}))
     yield Sampler("echo", echo, options=EchoOptions())
+    yield Sampler("trust", trust, requires={"judge": "tiny"})
+    yield Sampler("peek", peek, requires={"judge": "tiny"})
 
 
 def worst_class(scored: Scored) -> float:

@@ -44,7 +44,7 @@ class RequiredCell(Protocol):
         """Its cell id."""
 
     def scores(self, side: Literal["val", "test"]) -> np.ndarray:
-        """Its stored predictions, float32 [n, k], in the order of the side's samples."""
+        """Its stored predictions, float32 [n, k], in the order of the side's samples; samplers are refused them."""
 
     def network(self) -> nn.Module:
         """Its trained network, in evaluation mode, on the CPU. Raises PluginError for an estimator."""
