@@ -19,7 +19,6 @@ from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
 from ferbench.running.initial import UnfitError, start_of
-from ferbench.running.optimizers import check_optimizers
 from ferbench.running.parts import parts_of
 from ferbench.running.records import (
     Configured,
@@ -164,8 +163,6 @@ class Planner:
         configured = self._configure(model)
         if self._skips(place, model, unsuited(label_kinds(place), configured)):
             return
-        if model.build is not None:
-            check_optimizers(configured.recipe, model.full_name)
         once = sampling.sampler.name == "plain" and _seedless(model)
         before = dict(self.cells)
         keys: list[str] = []
