@@ -21,7 +21,9 @@ version = release = ferbench.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+smartquotes = False  # they make one dash of the two before an option
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

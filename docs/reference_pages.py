@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import ferbench
-from ferbench import Dataset, Model, Paper, Reported
+from ferbench import Dataset, Model, Paper, Reported, Side
 from ferbench.plugins import Installed, discover
 
 MODULE = "```{py:module} ferbench\n```"
@@ -117,14 +118,17 @@ def _dataset(dataset: Dataset) -> str:
         ("paper", cite(dataset.paper)),
     ]
     counts = _counts(dataset)
-    rows = []
-    for rule in dataset.protocols:
-        sizes = counts.get(rule.name, {})
-        shown = [f"{sizes[side]['n']:,}" if side in sizes else "" for side in ("train", "val", "test")]
-        rows.append([f"`{rule.name}`", _sentence(rule.description), rule.unit, sizes.get("folds", ""), *shown])
-    head = ["protocol", "what", "unit", "folds", "train", "val", "test"]
+    head = ["protocol", "what", "unit", *(["folds", "train", "val", "test"] if counts else [])]
+    rows = [
+        [f"`{rule.name}`", _sentence(rule.description), rule.unit, *_sizes(counts.get(rule.name))]
+        for rule in dataset.protocols
+    ]
     parts = [f"## {dataset.name}", _sentence(dataset.description), table(["", ""], [fact for fact in facts if fact[1]])]
     return "\n\n".join([*parts, table(head, rows)])
+
+
+def _sizes(counts: dict[str, Any] | None) -> list[str]:
+    return [] if counts is None else [str(counts["folds"]), *(f"{counts[side]['n']:,}" for side in get_args(Side))]
 
 
 def _counts(dataset: Dataset) -> dict[str, Any]:
@@ -265,7 +269,7 @@ def _claim(item: Reported) -> str:
 
 
 def _caveat(item: Reported) -> str:
-    told = [f"chosen by {item.selection}", item.extra_data and f"extra data: {item.extra_data}", item.caveat]
+    told = [f"selection {item.selection}", item.extra_data and f"extra data: {item.extra_data}", item.caveat]
     return f" ({_escape(', '.join(text for text in told if text))})"
 
 
@@ -289,10 +293,11 @@ def _code(names: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    line = " ".join(text.split())
-    for sign in "\\`*_<>[]":
-        line = line.replace(sign, f"\\{sign}")
-    return line
+    """The text as Markdown that shows it as it is; addresses become links."""
+    parts = re.split(r"(https?://[^\s),]+)", " ".join(text.split()))
+    return "".join(
+        f"<{part}>" if index % 2 else re.sub(r"([\\`*_<>\[\]])", r"\\\1", part) for index, part in enumerate(parts)
+    )
 
 
 def _sentence(text: str) -> str:
