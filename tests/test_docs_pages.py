@@ -110,3 +110,23 @@ def test_every_note_of_the_leaderboard_is_explained(module: str) -> None:
     notes = {text.replace("`", "") for text in printed(module) if len(text) > 5}
     assert notes
     assert {text for text in notes if text not in page} == set()
+
+
+def constants() -> set[str]:
+    """Every fixed text of some length in the core and the plugins, also between the holes of a format."""
+    found = set()
+    for folder in (ROOT / "ferbench", *(ROOT / "plugins").glob("*/src")):
+        for path in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > 9:
+                    found.add(node.value.strip())
+    return found
+
+
+def test_every_message_of_the_troubleshooting_page_is_one_that_is_printed() -> None:
+    known = constants()
+    sections = (DOCS / "troubleshooting.md").read_text(encoding="utf-8").split("| message |")[1:]
+    rows = [line for part in sections for line in part.partition("\n\n")[0].splitlines() if line.startswith("| ")]
+    messages = [row.split(" | ")[0].removeprefix("| ").replace("\\", "") for row in rows]
+    assert len(messages) > 20
+    assert [message for message in messages if not any(text in message for text in known)] == []
