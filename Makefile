@@ -11,12 +11,13 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Compiled once, for every process to come: torch takes twice as long to import where it is compiled each time.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help install demo test lint format constraints clean
+.PHONY: help install demo test lint docs format constraints clean
 
 help:
 	@echo "make demo         install everything and run the demo suite; prints its leaderboard"
 	@echo "make test         run the tests"
 	@echo "make lint         check style and types"
+	@echo "make docs         build the documentation into docs/_build/html; a warning is an error"
 	@echo "make format       put the code into the common format"
 	@echo "make constraints  pin the newest versions in constraints.txt"
 	@echo "make clean        remove what was installed, built and cached (data and runs are kept)"
@@ -34,6 +35,10 @@ lint: $(INSTALLED)
 	@$(UV) run --no-sync ruff format --quiet --check . || { echo "Some files are not in the common format: make format mends it." >&2; exit 1; }
 	@$(UV) run --no-sync mypy
 	@for plugin in plugins/*/; do $(UV) run --no-sync mypy $${plugin}src $${plugin}tests || exit 1; done
+
+docs: $(INSTALLED)
+	@$(UV) run --no-sync sphinx-build --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@echo "The documentation is docs/_build/html/index.html"
 
 format: $(INSTALLED)
 	@$(UV) run --no-sync ruff check --quiet --fix .
@@ -61,5 +66,5 @@ constraints: | $(UV)
 	@rm .constraints.new
 
 clean:
-	rm -rf .venv .uv uv.lock dist build .pytest_cache .ruff_cache .mypy_cache .benchmarks
+	rm -rf .venv .uv uv.lock dist build docs/_build docs/reference .pytest_cache .ruff_cache .mypy_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
