@@ -39,6 +39,7 @@ def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> tu
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
+    scored = scored.locked()
     for metric in metrics:
         if task not in metric.tasks or (metric.votes and scored.votes is None):
             continue

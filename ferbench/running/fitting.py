@@ -119,9 +119,11 @@ def _fit_network(
     )
     if isinstance(job.objective, nn.Module):
         job.objective.to(numerics.device)
-    trained = train(net, job)
-    for part in (*job.parts.values(), job.val):
-        part.feed.close()
+    try:
+        trained = train(net, job)
+    finally:
+        for part in filter(None, (*job.parts.values(), job.val, job.test)):
+            part.feed.close()
     write_with(folder.path / "best.safetensors", lambda path: save_weights(trained.best, path))
     write_with(folder.path / "last.safetensors", lambda path: save_weights(trained.last, path))
     net.load_state_dict(trained.best)
