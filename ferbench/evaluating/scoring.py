@@ -161,6 +161,7 @@ def load_scorer(
 ) -> Scorer:
     """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
     path = folder.path / f"{weights}.safetensors"
+    folder.verify(path.name)
     preparer = make_preparer(setup)
     if setup.model.build is None:
         estimator = make_estimator(setup)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from ferbench.errors import FerbenchError, PluginError, UnknownNameError, did_you_mean
@@ -41,7 +41,8 @@ class PluginInfo:
     """A plugin: where it comes from, and whether it is in use.
 
     ``package`` and ``version`` are those of the distribution, empty for a single file. ``source_hash`` is the SHA-256
-    of its Python files, empty unless ``state`` is ``ok``. ``cause`` says why it is not in use.
+    of its Python files, empty unless ``state`` is ``ok``. ``cause`` says why it is not in use. ``changed``: what it
+    changed in this process when it was loaded; all of that was put back.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PluginInfo:
     location: str = ""
     state: Literal["ok", "disabled", "broken"] = "ok"
     cause: str = ""
+    changed: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def origin(self) -> str:

@@ -201,7 +201,7 @@ class Run:
                 self.console.print(f"  {item.what}: {item.why}", style="dim")
         for info in self.installed.plugins:
             if info.state == "broken":
-                self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow")
+                self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow", soft_wrap=True)
         return todo
 
     def _estimate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 import traceback
@@ -16,7 +15,7 @@ import numpy as np
 
 from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
-from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
+from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_metrics
 from ferbench.evaluating.required import required_cells
 from ferbench.evaluating.scoring import Scorer
 from ferbench.evaluating.setup import Setup, metrics_of, rebuild
@@ -29,8 +28,9 @@ from ferbench.running.environment import adopt, describe
 from ferbench.running.fitting import Fitted, draw_sample, fit
 from ferbench.store.files import remove_tree, write_json
 from ferbench.store.lease import Lease, LeaseHeldError
+from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
-from ferbench.training.memory import keep_freed_memory
+from ferbench.training.memory import keep_freed_memory, peak_memory
 from ferbench.training.precision import choose_device
 
 
@@ -59,7 +59,7 @@ def _stop_at_once() -> None:
 def _run(folder: CellFolder) -> int:
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     attempts = int(folder.status.get("attempts", 0)) + 1
-    folder.set_status("running", started=started, attempts=attempts)
+    folder.set_status("running", started=started, attempts=attempts, files={})
     try:
         facts = _work(folder)
     except StoreError:
@@ -69,7 +69,8 @@ def _run(folder: CellFolder) -> int:
         cause = str(error) if isinstance(error, FerbenchError) else f"{type(error).__name__}: {error}"
         folder.set_status("failed", cause=cause, ended=_now(), seconds=time.monotonic() - clock)
         return FAILED
-    folder.set_status("done", ended=_now(), seconds=time.monotonic() - clock, peak_memory_mb=peak_memory(), **facts)
+    seconds, memory = time.monotonic() - clock, peak_memory()
+    folder.finish(ended=_now(), seconds=seconds, peak_memory_mb=memory, **facts)
     remove_tree(folder.resume)
     return DONE
 
@@ -131,11 +132,13 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted, metrics: Callabl
     seen = _train_scored(setup, fitted.scorer)
     predictions = predictions_of(scored)
     votes = votes_of(setup.loaded, predictions.classes, predictions.ids)
+    write_predictions(folder.path / "predictions.parquet", predictions)
+    folder.seal()  # before the code of metrics is loaded, which has no business here
     found = metrics()
     scalars = [metric for metric in found if metric.kind == "scalar"]
     train, _ = ({}, []) if seen is None else compute_metrics(scalars, setup.dataset.task, seen)
     facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
-    return write_evaluation(folder.path, predictions, found, setup.dataset.task, facts, votes)
+    return write_metrics(folder.path, predictions, found, setup.dataset.task, facts, votes)
 
 
 def _train_scored(setup: Setup, scorer: Scorer) -> Scored | None:
@@ -163,12 +166,6 @@ def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
         "removed": removed,
     }
     write_json(folder.path / "sampler.json", facts)
-
-
-def peak_memory() -> float:
-    """The most memory that this process held, in MB (10⁶ bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _now() -> str:

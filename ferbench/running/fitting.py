@@ -40,6 +40,7 @@ from ferbench.training.counting import flops, parameters
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
+from ferbench.training.memory import leak_note
 from ferbench.training.precision import Numerics
 
 
@@ -130,6 +131,8 @@ def _fit_network(
     notes = begun.notes
     if trained.micro_batches > 1:
         notes += (f"{trained.micro_batches} micro-batches a step",)
+    leak = leak_note(keeper.peaks)
+    notes += (leak,) if leak else ()
     facts |= {
         **begun.facts,
         "images_per_second": trained.images_per_second,
