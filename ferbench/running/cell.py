@@ -133,7 +133,8 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted, metrics: Callabl
     predictions = predictions_of(scored)
     votes = votes_of(setup.loaded, predictions.classes, predictions.ids)
     write_predictions(folder.path / "predictions.parquet", predictions)
-    folder.seal()  # before the code of metrics is loaded, which has no business here
+    # Before the code of metrics is loaded, which has no business here.
+    folder.seal("predictions.parquet", "best.safetensors", "last.safetensors")
     found = metrics()
     scalars = [metric for metric in found if metric.kind == "scalar"]
     train, _ = ({}, []) if seen is None else compute_metrics(scalars, setup.dataset.task, seen)

@@ -95,7 +95,7 @@ def _results(store: Store) -> Iterator[Finding]:
     cells = list(store.cells)
     yield Finding("results", "ok", f"{len(cells)} cells in {store.out}")
     for cell in cells:
-        files = dict.fromkeys(path.name for path in (*cell.damaged(), *cell.changed()))
+        files = [path.name for path in cell.damaged() or cell.changed()]
         if files:
             fresh = " --fresh" if any(name.endswith(".safetensors") for name in files) else ""
             detail = f"{', '.join(files)} cannot be read, or was changed after the cell finished"

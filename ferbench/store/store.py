@@ -73,17 +73,17 @@ class CellFolder:
         """Write ``status.json``: the state and what is known beside it (facts already there stay)."""
         write_json(self.path / "status.json", {**self._optional("status.json"), "cause": "", **facts, "state": state})
 
-    def seal(self) -> None:
-        """Keep in ``status.json`` the SHA-256 of each of ``SEALED`` that is there and not kept yet."""
+    def seal(self, *names: str) -> None:
+        """Keep in ``status.json`` the SHA-256 of those of ``SEALED`` that are there and not kept yet."""
         status = self._optional("status.json")
         kept = status.get("files", {}) if status.get("state") == "running" else {}
-        new = [name for name in SEALED if name not in kept and (self.path / name).exists()]
+        new = [name for name in names if name not in kept and (self.path / name).exists()]
         files = {**kept, **{name: file_digest(self.path / name) for name in new}}
         self.set_status(status.get("state", "planned"), files=files)
 
     def finish(self, **facts: Any) -> None:
         """Seal what the cell wrote, and set its status to done."""
-        self.seal()
+        self.seal(*SEALED)
         self.set_status("done", **facts)
 
     def verify(self, name: str) -> None:
