@@ -161,15 +161,17 @@ def load_scorer(
 ) -> Scorer:
     """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
     path = folder.path / f"{weights}.safetensors"
-    folder.verify(path.name)
     preparer = make_preparer(setup)
     if setup.model.build is None:
         estimator = make_estimator(setup)
         arrays, plain = read_estimator(path)
+        folder.verify(path.name)
         estimator.restore(arrays, plain)
         return EstimatorScorer(setup, estimator, preparer)
     net, size = build_network(setup, numerics.device)
-    net.load_state_dict(read_weights(path))
+    tensors = read_weights(path)
+    folder.verify(path.name)
+    net.load_state_dict(tensors)
     return NetworkScorer(setup, net.eval(), numerics, preparer, size)
 
 

@@ -73,8 +73,8 @@ def _source(setup: Setup, folder: CellFolder, source: InitFrom) -> Source:
     required = CellFolder(folder.path.parent / setup.record["requires"][source.role])
     if required.state != "done":
         raise StoreError(f"The required cell {required.id} ({source.role}) is {required.state}; it must be done first.")
-    required.verify("best.safetensors")
     tensors = read_weights(required.path / "best.safetensors")
+    required.verify("best.safetensors")
     return Source(f"the required cell {source.role!r}", tensors, tuple(required.record["facts"]["classes"]))
 
 

@@ -106,17 +106,19 @@ class CellFolder:
 
     def metrics(self, evaluation: str = "default") -> dict[str, Any]:
         """Metrics per side, as the cell computed them. Raises StoreError when they are missing or damaged."""
+        found = self._read(self._evaluation(evaluation) / "metrics.json")
         if evaluation == "default":
             self.verify("metrics.json")
-        return self._read(self._evaluation(evaluation) / "metrics.json")
+        return found
 
     def predictions(self, evaluation: str = "default") -> Predictions:
         """Stored predictions. Raises StoreError when they are missing or damaged."""
         from ferbench.store.predictions import read_predictions
 
+        found = read_predictions(self._evaluation(evaluation) / "predictions.parquet")
         if evaluation == "default":
             self.verify("predictions.parquet")
-        return read_predictions(self._evaluation(evaluation) / "predictions.parquet")
+        return found
 
     def evaluations(self) -> list[str]:
         """Ids of the further evaluations."""
