@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop
     from ferbench.nouns.weights import Weights
     from ferbench.running.api import leaderboard, run
+    from ferbench.running.quick import Quick, quick
     from ferbench.training.regularise import DropPath
 
 __version__ = "0.1.0"
@@ -121,6 +122,7 @@ _HOMES = {
     "ferbench.nouns.views": "FiveCrop FlipView RandomViews SingleView TenCrop",
     "ferbench.nouns.weights": "Weights",
     "ferbench.running.api": "leaderboard run",
+    "ferbench.running.quick": "Quick quick",
     "ferbench.training.regularise": "DropPath",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -193,6 +195,7 @@ __all__ = [
     "Posterize",
     "Problem",
     "ProtocolRule",
+    "Quick",
     "RAdam",
     "RandAugment",
     "RandomCrop",
@@ -249,6 +252,7 @@ __all__ = [
     "leaderboard",
     "leave_one_group_out",
     "merged_split",
+    "quick",
     "run",
     "walk_download",
 ]

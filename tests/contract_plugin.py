@@ -55,6 +55,7 @@ from ferbench import (
 
 CLASSES = ("happiness", "sadness", "anger", "fear")
 COUNT = 240
+KEPT: list[bytes] = []
 
 
 def squares() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -221,6 +222,15 @@ def build_slow(spec: NetSpec, seconds: float = 0.02) -> nn.Module:
     return Slow(spec, 4)
 
 
+def build_leaking(spec: NetSpec) -> nn.Module:
+    class Leaking(Tiny):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            KEPT.append(b"x" * 3_000_000 if self.training else b"")
+            return super().forward(x)
+
+    return Leaking(spec, 4)
+
+
 def build_raising(spec: NetSpec) -> nn.Module:
     raise ValueError("this method is broken")
 
@@ -327,6 +337,7 @@ def ferbench_models() -> Iterator[Model]:
     yield tiny("wrong-shape", build=build_wide_output, **plain)
     yield tiny("diverging", build=build_nan, **plain)
     yield tiny("hungry", build=build_hungry, **plain)
+    yield tiny("leaking", build=build_leaking, **plain)
     yield tiny("raising", build=build_raising, **plain)
     yield tiny("dying", build=build_dying, **plain)
     yield tiny("heir", requires={"teacher": "raising"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ferbench.plugins import check_in_subprocess
+from ferbench.plugins import check_in_subprocess, discover
 
 Install = Callable[..., Path]
 
@@ -71,3 +72,42 @@ def test_all_installed_plugins_are_checked_by_default(install: Install) -> None:
     names = [check.name for check in check_in_subprocess(seconds=60)]
     assert names == sorted(names)
     assert {"good", "builtin"} <= set(names)
+
+
+MEDDLING = """
+import os, signal, tempfile
+import ferbench.errors
+os.environ["FERBENCH_TEST_NEW"] = "1"
+os.environ["FERBENCH_TEST_OLD"] = "new"
+os.chdir(tempfile.gettempdir())
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+ferbench.errors.did_you_mean = print
+"""
+
+
+def test_what_a_plugin_changes_in_the_process_is_put_back_and_told(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ferbench.errors
+
+    monkeypatch.setenv("FERBENCH_TEST_OLD", "old")
+    before = (Path.cwd(), dict(os.environ), signal.getsignal(signal.SIGINT), ferbench.errors.did_you_mean)
+    install("meddling", MEDDLING + GOOD)
+
+    installed = discover(only=["meddling"])
+
+    after = (Path.cwd(), dict(os.environ), signal.getsignal(signal.SIGINT), ferbench.errors.did_you_mean)
+    assert after == before
+    (info,) = installed.plugins
+    assert info.state == "ok"
+    assert set(info.changed) == {
+        "the environment variable FERBENCH_TEST_NEW",
+        "the environment variable FERBENCH_TEST_OLD",
+        "the current folder",
+        "what SIGINT does",
+        "ferbench.errors.did_you_mean",
+    }
+
+
+def test_a_well_behaved_plugin_changes_nothing() -> None:
+    assert {info.name: info.changed for info in discover().plugins if info.changed} == {}

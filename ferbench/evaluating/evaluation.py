@@ -39,6 +39,7 @@ def compute_metrics(metrics: Sequence[Metric], task: Task, scored: Scored) -> tu
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
+    scored = scored.locked()
     for metric in metrics:
         if task not in metric.tasks or (metric.votes and scored.votes is None):
             continue
@@ -75,6 +76,18 @@ def write_evaluation(
     happens to their scores.
     """
     write_predictions(folder / "predictions.parquet", predictions)
+    return write_metrics(folder, predictions, metrics, task, facts, votes)
+
+
+def write_metrics(
+    folder: Path,
+    predictions: Predictions,
+    metrics: Sequence[Metric],
+    task: Task,
+    facts: Mapping[str, Any],
+    votes: np.ndarray | None = None,
+) -> list[str]:
+    """Write metrics per side with ``facts``, as :func:`write_evaluation` does."""
     faults: list[str] = []
     sides: dict[str, Any] = {}
     for side in dict.fromkeys(predictions.split.tolist()):

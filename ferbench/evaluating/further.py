@@ -13,7 +13,7 @@ from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.scoring import Scorer, check_views, load_scorer, raw_shape
-from ferbench.evaluating.setup import Setup, find_protocol, rebuild
+from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.settings import validated
@@ -125,11 +125,10 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         )
         sides = {"val": splits.val, "test": splits.test}
         scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
-        metrics = [setup.installed.metric(each) for each in setup.installed.names("metrics")]
         write_json(target / "evaluation.json", {**key, "seen": seen(setup, other, splits.test)})
         predictions = predictions_of(scored)
         votes = votes_of(other, predictions.classes, predictions.ids)
-        write_evaluation(target, predictions, metrics, dataset.task, {}, votes)
+        write_evaluation(target, predictions, metrics_of(setup), dataset.task, {}, votes)
     kept = read_object(target / "evaluation.json")
     return {"cell": folder.id, "evaluation": target.name, **kept, "metrics": folder.metrics(target.name)}
 

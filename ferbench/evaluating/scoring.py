@@ -165,10 +165,13 @@ def load_scorer(
     if setup.model.build is None:
         estimator = make_estimator(setup)
         arrays, plain = read_estimator(path)
+        folder.verify(path.name)
         estimator.restore(arrays, plain)
         return EstimatorScorer(setup, estimator, preparer)
     net, size = build_network(setup, numerics.device)
-    net.load_state_dict(read_weights(path))
+    tensors = read_weights(path)
+    folder.verify(path.name)
+    net.load_state_dict(tensors)
     return NetworkScorer(setup, net.eval(), numerics, preparer, size)
 
 

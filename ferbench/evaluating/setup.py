@@ -11,6 +11,7 @@ from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits
 from ferbench.errors import DataError, PluginError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset, ProtocolRule
+from ferbench.nouns.metric import Metric
 from ferbench.nouns.model import Model, NetSpec
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -45,14 +46,16 @@ class Setup:
         return self.splits.train.classes
 
 
-def rebuild(record: Mapping[str, Any]) -> Setup:
-    """Make the parts of the cell that ``record`` (its ``cell.json``) describes.
+def rebuild(record: Mapping[str, Any], installed: Installed | None = None) -> Setup:
+    """Make the parts of the cell that ``record`` (its ``cell.json``) describes, from what is ``installed`` here.
 
-    Raises DataError when the data on this machine are not those that the cell was planned on, MissingDataError and
-    PluginError when something is gone.
+    Without ``installed`` the cell's own plugins alone are loaded: those of its data, sampler and model. Raises
+    DataError when the data on this machine are not those that the cell was planned on, MissingDataError and PluginError
+    when something is gone.
     """
     row = record["row"]
-    installed = discover(only=record["plugins"], files=[Path(name) for name in record["plugin_files"]])
+    if installed is None:
+        installed = discover(only=record["plugins"], files=[Path(name) for name in record["plugin_files"]])
     check_sources(installed, record)
     dataset = installed.dataset(row["dataset"])
     loaded = load(dataset)
@@ -78,6 +81,18 @@ def rebuild(record: Mapping[str, Any]) -> Setup:
         model_options=validated(type(model.options), row["model_options"]),
         sampler_options=validated(type(sampler.options), row["sampler_options"]),
     )
+
+
+def metrics_of(setup: Setup) -> list[Metric]:
+    """All metrics by name. The plugins that bring nothing else to the cell are loaded only now.
+
+    A cell asks when its predictions are made, so that no other plugin's code can have a part in them.
+    """
+    record = setup.record
+    names, files = record.get("metric_plugins", ()), [Path(name) for name in record.get("metric_files", ())]
+    everything = [discover(only=names, files=files), setup.installed]
+    found = {name: each.metric(name) for each in everything for name in each.names("metrics")}
+    return [found[name] for name in sorted(found)]
 
 
 def check_sources(installed: Installed, record: Mapping[str, Any]) -> None:

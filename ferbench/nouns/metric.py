@@ -34,6 +34,17 @@ class Scored:
         groups, votes = (None if values is None else values[chosen] for values in (self.groups, self.votes))
         return Scored(self.targets[chosen], self.scores[chosen], self.classes, groups, votes)
 
+    def locked(self) -> Scored:
+        """The same samples in arrays that cannot be written to, so that one metric cannot change another's."""
+        groups, votes = (None if values is None else _locked(values) for values in (self.groups, self.votes))
+        return Scored(_locked(self.targets), _locked(self.scores), self.classes, groups, votes)
+
+
+def _locked(values: np.ndarray) -> np.ndarray:
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from ferbench.plugins.quarantine import Quarantined
+from ferbench.plugins.untouched import core_kept
+
+LIBRARIES = ("KMP_", "TORCHINDUCTOR_")
+"""Variables that numerical libraries set for themselves as they are imported."""
 
 
 class Forks:
@@ -27,10 +34,17 @@ FORKS = Forks()
 
 
 @contextlib.contextmanager
-def contained(doing: str) -> Iterator[None]:
-    """Refuse code that forks, and put the random generators and torch's default type back as they were."""
-    with _unforked(doing), _restored():
-        yield
+def contained(doing: str) -> Iterator[list[str]]:
+    """Refuse code that forks, and put back whatever else in this process it changes; yield a list of what that was.
+
+    The list is filled at the end. Looked at are random generators, torch's default type and threads, environment
+    variables, the current folder, handlers of signals, and the code of ferbench.
+    """
+    changed: list[str] = []
+    with _unforked(doing), contextlib.ExitStack() as stack:
+        for keep in (_numbers_kept, _environment_kept, _folder_kept, _signals_kept, core_kept):
+            stack.enter_context(keep(changed))
+        yield changed
 
 
 @contextlib.contextmanager
@@ -47,21 +61,83 @@ def _unforked(doing: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
+def _numbers_kept(changed: list[str]) -> Iterator[None]:
     """Nothing is imported for it: numpy and torch are looked at where they are there already."""
-    plain = random.getstate()
+    kept: list[tuple[str, Callable[[], object], Callable[..., object]]] = [
+        ("Python's random state", random.getstate, random.setstate)
+    ]
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    drawn = numpy.random.get_state() if numpy else None
-    torch_drawn = torch.get_rng_state() if torch else None
-    kind = torch.get_default_dtype() if torch else None
+    if numpy:
+        kept.append(("numpy's random state", numpy.random.get_state, numpy.random.set_state))
+    if torch:
+        kept.append(("torch's random state", torch.get_rng_state, torch.set_rng_state))
+        kept.append(("torch's default type", torch.get_default_dtype, torch.set_default_dtype))
+        kept.append(("torch's number of threads", torch.get_num_threads, torch.set_num_threads))
+    before = [read() for _, read, _ in kept]
     try:
         yield
     finally:
-        random.setstate(plain)
-        if numpy:
-            numpy.random.set_state(drawn)
-        if torch:
-            torch.set_rng_state(torch_drawn)
-            torch.set_default_dtype(kind)
-        elif "torch" in sys.modules:
-            sys.modules["torch"].set_default_dtype(sys.modules["torch"].float32)
+        for (what, read, write), value in zip(kept, before, strict=True):
+            if _differ(read(), value):
+                changed.append(what)
+                write(value)
+        late = sys.modules.get("torch")
+        if late and not torch and late.get_default_dtype() != late.float32:
+            changed.append("torch's default type")
+            late.set_default_dtype(late.float32)
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether two states differ: numbers, tensors, or tuples with arrays in them."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) != len(other) or any(_differ(a, b) for a, b in zip(one, other, strict=True))
+    same = one == other
+    return not (same.all() if hasattr(same, "all") else same)
+
+
+@contextlib.contextmanager
+def _environment_kept(changed: list[str]) -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        after = dict(os.environ)
+        new = {name for name in after.keys() - before.keys() if not name.startswith(LIBRARIES)}
+        for name in sorted(new | {name for name in before if after.get(name) != before[name]}):
+            changed.append(f"the environment variable {name}")
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+
+
+@contextlib.contextmanager
+def _folder_kept(changed: list[str]) -> Iterator[None]:
+    before = _folder()
+    try:
+        yield
+    finally:
+        if before is not None and _folder() != before:
+            changed.append("the current folder")
+            os.chdir(before)
+
+
+def _folder() -> Path | None:
+    """The current folder; None where it was removed."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _signals_kept(changed: list[str]) -> Iterator[None]:
+    """Ctrl-C belongs to the program; only the main thread can set what it does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) != handler and threading.current_thread() is threading.main_thread():
+                changed.append(f"what {number.name} does")
+                signal.signal(number, handler)

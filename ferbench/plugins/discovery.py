@@ -6,13 +6,16 @@ Entry points are loaded one by one in a loop of our own: pluggy's stops at the f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import sys
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +28,10 @@ from ferbench.plugins.quarantine import KINDS, NAME, NOUNS, Contents, Quarantine
 
 GROUP = "ferbench"
 CORE = "builtin"
+SLOW_SECONDS = 5.0
+"""After so long the user is told which plugin is being loaded."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,17 +89,33 @@ def _loaded(
     try:
         if candidate.fault:
             raise Quarantined(candidate.fault)
-        with contained("importing it"), guarded("importing it"):
-            plugin = candidate.load()
-        with contained("its hooks"), guarded("checking it"):
-            contents = contents_of(plugin)
+        with _told_when_slow(candidate.name):
+            with contained("importing it") as by_import, guarded("importing it"):
+                plugin = candidate.load()
+            with contained("its hooks") as by_hooks, guarded("checking it"):
+                contents = contents_of(plugin)
+        with guarded("checking it"):
             source_hash = hash_of(_sources(candidate.module))
         for other, theirs in before:
             if theirs:
                 _refuse_taken_names(contents, other, theirs)
     except Quarantined as cause:
         return replace(info, state="broken", cause=str(cause)), None
-    return replace(info, source_hash=source_hash), contents
+    changed = tuple(dict.fromkeys([*by_import, *by_hooks]))
+    return replace(info, source_hash=source_hash, changed=changed), contents
+
+
+@contextlib.contextmanager
+def _told_when_slow(name: str) -> Iterator[None]:
+    """Say which plugin keeps everything waiting: nobody else would know."""
+    text = "The plugin %r still loads after %g s, and all else waits. FERBENCH_DISABLE_PLUGINS=%s leaves it out."
+    timer = threading.Timer(SLOW_SECONDS, logger.warning, (text, name, SLOW_SECONDS, name))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _refuse_taken_names(contents: Contents, other: PluginInfo, theirs: Contents) -> None:

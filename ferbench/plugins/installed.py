@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from ferbench.errors import FerbenchError, PluginError, UnknownNameError, did_you_mean
@@ -41,7 +41,8 @@ class PluginInfo:
     """A plugin: where it comes from, and whether it is in use.
 
     ``package`` and ``version`` are those of the distribution, empty for a single file. ``source_hash`` is the SHA-256
-    of its Python files, empty unless ``state`` is ``ok``. ``cause`` says why it is not in use.
+    of its Python files, empty unless ``state`` is ``ok``. ``cause`` says why it is not in use. ``changed``: what it
+    changed in this process when it was loaded; all of that was put back.
     """
 
     name: str
@@ -51,6 +52,7 @@ class PluginInfo:
     location: str = ""
     state: Literal["ok", "disabled", "broken"] = "ok"
     cause: str = ""
+    changed: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def origin(self) -> str:
@@ -146,6 +148,17 @@ class Installed:
                 contents.observers[hook](event)
             except (Exception, SystemExit) as error:
                 logger.warning("The plugin %r failed in %s: it %s", info.name, hook, described(error))
+
+    def with_model(self, model: Model, origin: str) -> Installed:
+        """The same, and a model that no plugin brings; ``origin`` says in messages where it comes from.
+
+        Raises PluginError when its name is taken.
+        """
+        if model.full_name in self.names("models"):
+            raise PluginError(f"The model name {model.full_name!r} is taken by an installed plugin: give another name.")
+        nothing: dict[Kind, dict[str, Any]] = {kind: {} for kind in KINDS}
+        contents = Contents({**nothing, "models": {model.full_name: model}}, nothing, (), {})
+        return replace(self, loaded=(*self.loaded, (PluginInfo(origin), contents)))
 
     def _in_use(self) -> list[tuple[PluginInfo, Contents]]:
         return [(info, contents) for info, contents in self.loaded if contents is not None]

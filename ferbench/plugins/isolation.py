@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,19 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import FerbenchError
-from ferbench.plugins.discovery import discover, plugin_names
+from ferbench.plugins.discovery import candidates, discover, plugin_names
+from ferbench.plugins.quarantine import Quarantined, contents_of
+from ferbench.training.memory import peak_memory
 
 _CHILD = "import sys; from ferbench.plugins.isolation import answer; answer(*sys.argv[1:])"
 
 HEAVY = ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "PIL", "mlflow", "timm", "torchvision", "cv2")
 """Packages that take long to import: a plugin's entry module leaves them to those that it names."""
 
+CALLS, CALL_SECONDS, LEAK_MB = 30, 2.0, 20.0
+"""Hooks are called so often, for so long at most; sound ones need no more memory by the thirtieth call."""
+
+LIGHT_MB = 250.0
+"""More than a plugin's entry module should hold; one that imports a package of ``HEAVY`` is told of that instead."""
+
 
 @dataclass(frozen=True)
 class PluginCheck:
     """How a plugin behaved when it was imported alone; ``cause`` is empty when ``ok``, ``seconds`` is the process's.
 
-    ``heavy`` names the packages of ``HEAVY`` that came with it.
+    ``loading``: seconds that importing it and its hooks took. ``heavy`` names the packages of ``HEAVY`` that came with
+    it. ``remarks``: what it does that a plugin should not, though it works.
     """
 
     name: str
@@ -36,6 +46,8 @@ class PluginCheck:
     cause: str
     seconds: float
     heavy: tuple[str, ...] = ()
+    loading: float = 0.0
+    remarks: tuple[str, ...] = ()
 
 
 def check_in_subprocess(names: Sequence[str | Path] | None = None, seconds: float = 20.0) -> list[PluginCheck]:
@@ -49,17 +61,55 @@ def check_in_subprocess(names: Sequence[str | Path] | None = None, seconds: floa
 
 def answer(name: str, path: str) -> None:
     """Write to ``path`` why a plugin (by its name or file) is broken, empty where it is not. Runs in the process."""
+    logging.disable(logging.WARNING)  # what is slow is told below
+    began = time.perf_counter()
+    remarks: list[str] = []
     try:
         file = Path(name) if name.endswith(".py") else None
         installed = discover(only=[], files=[file]) if file else discover(only=[name])
         causes = [info.cause for info in installed.plugins if info.state == "broken"]
         cause = "; ".join(dict.fromkeys(causes))
+        changed = [what for info in installed.plugins for what in info.changed]
+        remarks += (
+            [f"it changes {', '.join(changed)} when it is loaded, which is put back each time"] if changed else []
+        )
     except FerbenchError as error:
         cause = str(error)
-    finished = Path(path + ".new")
+    loading = time.perf_counter() - began
     heavy = [module for module in HEAVY if module in sys.modules]
-    finished.write_text(json.dumps({"cause": cause, "heavy": heavy}), encoding="utf-8")
+    if not cause and any(info.state == "ok" for info in installed.plugins):
+        plugin = sys.modules[file.stem] if file else _entry_of(name)
+        remarks += _remarks_on_memory(plugin, bool(heavy))
+    finished = Path(path + ".new")
+    told = {"cause": cause, "heavy": heavy, "loading": loading, "remarks": remarks}
+    finished.write_text(json.dumps(told), encoding="utf-8")
     finished.rename(path)
+
+
+def _entry_of(name: str) -> object:
+    """The entry point of an installed plugin, which is imported already."""
+    return next(candidate for candidate in candidates() if candidate.name == name).load()
+
+
+def _remarks_on_memory(plugin: object, heavy: bool) -> list[str]:
+    """Look at the peak of memory after the import, and at its rise while the hooks are called again and again."""
+    remarks, held = [], peak_memory()
+    if held > LIGHT_MB and not heavy:
+        remarks.append(
+            f"importing it takes {held:,.0f} MB of memory: keep what is large for the function that needs it"
+        )
+    deadline = time.perf_counter() + CALL_SECONDS
+    count = 0
+    while count < CALLS and time.perf_counter() < deadline:
+        try:
+            contents_of(plugin)
+        except Quarantined as error:
+            return [*remarks, f"its hooks can be called {count + 1} times and no more: {error}"]
+        count += 1
+    grown = peak_memory() - held
+    if grown > LEAK_MB:
+        remarks.append(f"its hooks leak: {grown:,.0f} MB of memory more after {count} calls")
+    return remarks
 
 
 def _check(plugin: str | Path, seconds: float) -> PluginCheck:
@@ -68,13 +118,15 @@ def _check(plugin: str | Path, seconds: float) -> PluginCheck:
     with tempfile.TemporaryDirectory(prefix="ferbench-check-") as folder:
         path = Path(folder) / "answer.json"
         # -P: the current folder may hold a file that hides a module. A session of its own: all that it starts is ended.
+        output = (Path(folder) / "output.txt").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _CHILD, name, str(path)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
+        output.close()
         code: int | None = None
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -84,9 +136,14 @@ def _check(plugin: str | Path, seconds: float) -> PluginCheck:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        with Path(output.name).open(encoding="utf-8", errors="replace") as printed:
+            text = " ".join(printed.read(10_000).split())
     cause = _cause(said["cause"] if said else None, code, seconds)
-    heavy = tuple(said["heavy"]) if said else ()
-    return PluginCheck(name, not cause, cause, time.monotonic() - began, heavy)
+    spent = time.monotonic() - began
+    if said is None:
+        return PluginCheck(name, False, cause, spent)
+    remarks = [*said["remarks"], *([f"it prints when it is loaded: {text:.80}"] if text else [])]
+    return PluginCheck(name, not cause, cause, spent, tuple(said["heavy"]), said["loading"], tuple(remarks))
 
 
 def _cause(said: str | None, code: int | None, seconds: float) -> str:

@@ -9,6 +9,9 @@ from ferbench.nouns.metric import Metric
 
 Record = dict[str, Any]
 
+QUICK = "quick"
+"""The kind of a row that was trained in a script or notebook; it is in no store, and has no rank."""
+
 
 @dataclass(frozen=True)
 class Failure:

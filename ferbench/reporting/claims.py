@@ -8,7 +8,7 @@ from typing import Any
 
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
-from ferbench.reporting.board import Block, Record
+from ferbench.reporting.board import QUICK, Block, Record
 from ferbench.reporting.rows import Row
 
 
@@ -150,13 +150,13 @@ def _same_source(known: Record, new: Record, metric: str) -> bool:
 
 
 def by_value(records: list[Record], metrics: Sequence[Metric]) -> list[Record]:
-    """Sort rows: ranked ones first, the best of each kind first."""
+    """Sort rows: ranked ones first, the best of each kind first; a quick row stands where its score puts it."""
     if not metrics:
         return records
     name, sign = f"{metrics[0].name}_mean", -1 if metrics[0].higher_is_better else 1
 
     def place(record: Record) -> tuple[bool, bool, float]:
         value = record[name]
-        return record["rank"] is None, value is None, 0.0 if value is None else sign * value
+        return record["rank"] is None and record["kind"] != QUICK, value is None, 0.0 if value is None else sign * value
 
     return sorted(records, key=place)

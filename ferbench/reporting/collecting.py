@@ -29,12 +29,12 @@ class Collected:
     """Names that the suite gives its rows, by row id."""
 
 
-def collect(outs: Sequence[Path], run: str | None = None) -> Collected:
+def collect(outs: Sequence[Path], run: str | None = None, beside: Sequence[Path] = ()) -> Collected:
     """Read the rows of a run (default: each store's latest) from one or several stores.
 
     A row also takes cells of earlier runs that differ from the run's own only in seed and fold. Cells of other code
-    are never mixed in: the run's own code wins where it has results, else the newest that finished. Raises StoreError
-    when a folder is no store, or when no store knows the run.
+    are never mixed in: the run's own code wins where it has results, else the newest that finished. All finished rows
+    of the stores ``beside`` come with them. Raises StoreError when a folder is no store, or when none knows the run.
     """
     found = Collected()
     wanted: dict[str, None] = {}
@@ -52,6 +52,10 @@ def collect(outs: Sequence[Path], run: str | None = None) -> Collected:
     asked = [cells[identity] for identity in wanted if identity in cells]
     found.planned = len(wanted)
     found.unfinished = sum(identity not in cells or _open(cells[identity]) for identity in wanted)
+    for store in map(Store, beside):
+        others = {cell.id: cell for cell in _read_cells(store, []) if cell.done and cell.id not in cells}
+        cells |= others
+        asked += others.values()
     by_row: dict[str, list[Cell]] = {}
     for cell in cells.values():
         by_row.setdefault(cell.record["row_id"], []).append(cell)

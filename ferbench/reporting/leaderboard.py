@@ -14,7 +14,7 @@ from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
-from ferbench.reporting.board import Block, Leaderboard
+from ferbench.reporting.board import QUICK, Block, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
 from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, part_of_training, record_of
@@ -29,15 +29,16 @@ def build(
     run: str | None = None,
     sort: str | None = None,
     reported: Sequence[Reported] = (),
+    beside: Sequence[Path] = (),
 ) -> Leaderboard:
     """Build the leaderboard of a run (default: the latest of each folder in ``out``).
 
     Of ``metrics`` those of the run's suite are shown, where it names any; for a task to which none of them applies, all
     that do. The one named by ``sort``, else the first, ranks the rows. ``reported`` are published numbers of methods
-    that have no model here. Raises UnknownNameError for an unknown ``sort``, StoreError for a folder without results
-    or an unknown run.
+    that have no model here. All finished rows of the stores ``beside`` stand with them. Raises UnknownNameError for an
+    unknown ``sort``, StoreError for a folder without results or an unknown run.
     """
-    found = collect(out, run)
+    found = collect(out, run, beside)
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     tasks = {row.facts["task"] for row in found.rows}
     shown = _sorted_by(sort, scalars, _of_suite(found.metrics, scalars, tasks))
@@ -145,7 +146,8 @@ def _ranked(
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Ranks and ranking notes by row id.
 
-    Oracles, imports whose selection is unknown, small settings, and rows on other samples than most are not ranked.
+    Oracles, imports whose selection is unknown, small settings, quick rows, and rows on other samples than most are
+    not ranked, and change no rank.
     """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
     honest = [item for item in measured if _is_contender(item.row)]
@@ -168,7 +170,8 @@ def _ranked(
 
 
 def _is_contender(row: Row) -> bool:
-    return row.selection not in ("oracle", "unknown") and not row.key.get("small")
+    honest = row.selection not in ("oracle", "unknown")
+    return honest and row.facts.get("kind") != QUICK and not row.key.get("small")
 
 
 def _note_floor(

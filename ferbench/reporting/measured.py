@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ferbench.nouns.metric import Metric, Scored
+from ferbench.reporting.board import QUICK
 from ferbench.reporting.claims import claim_for
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts
@@ -37,7 +38,7 @@ class Measured:
 
 def measure(row: Row, metrics: Sequence[Metric], resampling: Resampling, facts: SampleFacts) -> Measured:
     """Compute all scalar metrics of a row. A metric that raises is left out and named in ``faults``."""
-    seeds = [replace(scored, groups=facts.groups, votes=facts.votes) for scored in row.scored]
+    seeds = [replace(scored, groups=facts.groups, votes=facts.votes).locked() for scored in row.scored]
     replicates = Replicates(seeds, resampling)
     estimates: dict[str, Estimate] = {}
     leak_free: dict[str, float] = {}
@@ -120,6 +121,8 @@ def notes_of(measured: Measured) -> list[str]:
     """What a reader must know of a row by itself, the weightiest first."""
     row, key, facts = measured.row, measured.row.key, measured.row.facts
     notes = list(measured.faults)
+    if facts.get("kind") == QUICK:
+        notes.append(f"quick, unranked: {facts['why_unranked']}")
     if row.selection == "oracle":
         notes.append("oracle: weights chosen on the test set, not ranked")
     if row.selection == "unknown":

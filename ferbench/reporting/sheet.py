@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ferbench.nouns.metric import Metric
-from ferbench.reporting.board import Block, Record
+from ferbench.reporting.board import QUICK, Block, Record
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def _names(block: Block) -> list[Column]:
 def _rank(row: Record) -> str:
     if row["kind"] == "reported":
         return "†"
+    if row["kind"] == QUICK:
+        return "quick"
     return "–" if row["rank"] is None else str(row["rank"])
 
 

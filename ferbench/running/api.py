@@ -158,7 +158,7 @@ class Run:
         }
 
     def _execute(self, plan: Plan, store: Store, launcher: Launcher) -> RunResult:
-        run_id = self._record(plan, store)
+        run_id = record_run(plan, store, self.command)
         event = RunEvent(store.out, run_id, plan.suite.name, tuple(cell.id for cell in plan.cells))
         self.installed.notify("ferbench_run_started", event)
         todo = self._announce(plan, store)
@@ -175,29 +175,6 @@ class Run:
             tuple(key for key, state in states.items() if state == "failed"),
             table,
         )
-
-    def _record(self, plan: Plan, store: Store) -> str:
-        """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
-        for loaded in plan.tables.values():
-            path = store.dataset_table(loaded.fingerprint)
-            if not is_parquet(path):
-                path.unlink(missing_ok=True)
-                write_table(loaded, path)
-        run_id = store.new_run_id()
-        store.write_run(
-            {
-                "schema": 1,
-                "id": run_id,
-                "started": datetime.now(UTC).isoformat(timespec="seconds"),
-                "command": self.command,
-                "suite": plan.suite.model_dump(mode="json"),
-                "run": plan.run.model_dump(mode="json"),
-                "cells": [cell.id for cell in plan.cells],
-                "rows": plan.names,
-                "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
-            }
-        )
-        return run_id
 
     def _announce(self, plan: Plan, store: Store) -> list[PlannedCell]:
         """Say what there is to do; return the cells not yet done, their records written."""
@@ -224,7 +201,7 @@ class Run:
                 self.console.print(f"  {item.what}: {item.why}", style="dim")
         for info in self.installed.plugins:
             if info.state == "broken":
-                self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow")
+                self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow", soft_wrap=True)
         return todo
 
     def _estimate(
@@ -267,6 +244,30 @@ class Run:
                 f"{counted(len(todo), 'cell')}; a running one keeps what it had reached. The same command goes on from "
                 "there."
             ) from None
+
+
+def record_run(plan: Plan, store: Store, command: str = "") -> str:
+    """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
+    for loaded in plan.tables.values():
+        path = store.dataset_table(loaded.fingerprint)
+        if not is_parquet(path):
+            path.unlink(missing_ok=True)
+            write_table(loaded, path)
+    run_id = store.new_run_id()
+    store.write_run(
+        {
+            "schema": 1,
+            "id": run_id,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "suite": plan.suite.model_dump(mode="json"),
+            "run": plan.run.model_dump(mode="json"),
+            "cells": [cell.id for cell in plan.cells],
+            "rows": plan.names,
+            "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
+        }
+    )
+    return run_id
 
 
 def _require_device(plan: Plan, launcher: Launcher) -> None:

@@ -74,6 +74,7 @@ def _source(setup: Setup, folder: CellFolder, source: InitFrom) -> Source:
     if required.state != "done":
         raise StoreError(f"The required cell {required.id} ({source.role}) is {required.state}; it must be done first.")
     tensors = read_weights(required.path / "best.safetensors")
+    required.verify("best.safetensors")
     return Source(f"the required cell {source.role!r}", tensors, tuple(required.record["facts"]["classes"]))
 
 

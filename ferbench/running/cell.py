@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import numpy as np
 
 from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
-from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
+from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_metrics
 from ferbench.evaluating.required import required_cells
 from ferbench.evaluating.scoring import Scorer
-from ferbench.evaluating.setup import Setup, rebuild
+from ferbench.evaluating.setup import Setup, metrics_of, rebuild
 from ferbench.nouns.metric import Metric, Scored
 from ferbench.nouns.sampler import Sample
 from ferbench.nouns.suite import RunSettings
@@ -28,7 +28,9 @@ from ferbench.running.environment import adopt, describe
 from ferbench.running.fitting import Fitted, draw_sample, fit
 from ferbench.store.files import remove_tree, write_json
 from ferbench.store.lease import Lease, LeaseHeldError
+from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
+from ferbench.training.memory import keep_freed_memory, peak_memory
 from ferbench.training.precision import choose_device
 
 
@@ -57,7 +59,7 @@ def _stop_at_once() -> None:
 def _run(folder: CellFolder) -> int:
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     attempts = int(folder.status.get("attempts", 0)) + 1
-    folder.set_status("running", started=started, attempts=attempts)
+    folder.set_status("running", started=started, attempts=attempts, files={})
     try:
         facts = _work(folder)
     except StoreError:
@@ -67,23 +69,33 @@ def _run(folder: CellFolder) -> int:
         cause = str(error) if isinstance(error, FerbenchError) else f"{type(error).__name__}: {error}"
         folder.set_status("failed", cause=cause, ended=_now(), seconds=time.monotonic() - clock)
         return FAILED
-    folder.set_status("done", ended=_now(), seconds=time.monotonic() - clock, peak_memory_mb=peak_memory(), **facts)
+    seconds, memory = time.monotonic() - clock, peak_memory()
+    folder.finish(ended=_now(), seconds=seconds, peak_memory_mb=memory, **facts)
     remove_tree(folder.resume)
     return DONE
 
 
 def _work(folder: CellFolder) -> dict[str, Any]:
-    record = folder.record
-    setup = rebuild(record)
+    setup = rebuild(folder.record)
+    keep_freed_memory()
+    _, facts = perform(folder, setup, lambda: metrics_of(setup))
+    return facts
+
+
+def perform(folder: CellFolder, setup: Setup, metrics: Callable[[], list[Metric]]) -> tuple[Fitted, dict[str, Any]]:
+    """Train and evaluate a cell in this process; return the trained model, and facts for ``status.json``.
+
+    ``metrics`` is asked when all predictions are made.
+    """
     numerics = adopt(_environment(folder, setup))
-    sample = draw_sample(setup, required_cells(folder, record["requires"]))
+    sample = draw_sample(setup, required_cells(folder, setup.record["requires"]))
     _write_sample(folder, setup, sample)
     fitted = fit(setup, folder, numerics, sample)
-    faults = _evaluate(folder, setup, fitted)
+    faults = _evaluate(folder, setup, fitted, metrics)
     notes = [*fitted.notes, *setup.splits.notes]
     if folder.environment.get("went_on_with"):
         notes.append("went on in another environment after a stop")
-    return {**fitted.facts, "notes": notes, "metric_faults": faults}
+    return fitted, {**fitted.facts, "notes": notes, "metric_faults": faults}
 
 
 def _environment(folder: CellFolder, setup: Setup) -> dict[str, Any]:
@@ -114,31 +126,33 @@ def _with_changes(folder: CellFolder, kept: dict[str, Any], setup: Setup) -> dic
     return kept
 
 
-def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:
-    metrics = [setup.installed.metric(name) for name in setup.installed.names("metrics")]
+def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted, metrics: Callable[[], list[Metric]]) -> list[str]:
     sides = {"val": setup.splits.val, "test": setup.splits.test}
     scored = {name: (split, fitted.scorer.scores(split)) for name, split in sides.items()}
-    train = _train_score(setup, fitted.scorer, metrics)
-    facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
+    seen = _train_scored(setup, fitted.scorer)
     predictions = predictions_of(scored)
     votes = votes_of(setup.loaded, predictions.classes, predictions.ids)
-    return write_evaluation(folder.path, predictions, metrics, setup.dataset.task, facts, votes)
+    write_predictions(folder.path / "predictions.parquet", predictions)
+    # Before the code of metrics is loaded, which has no business here.
+    folder.seal("predictions.parquet", "best.safetensors", "last.safetensors")
+    found = metrics()
+    scalars = [metric for metric in found if metric.kind == "scalar"]
+    train, _ = ({}, []) if seen is None else compute_metrics(scalars, setup.dataset.task, seen)
+    facts = {"train": train, "chosen_epoch": fitted.facts.get("chosen_epoch")}
+    return write_metrics(folder.path, predictions, found, setup.dataset.task, facts, votes)
 
 
-def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[str, Any]:
-    """Metrics on as many training samples as test has, seen once and as they are: enough to show overfitting."""
+def _train_scored(setup: Setup, scorer: Scorer) -> Scored | None:
+    """Scores of as many training samples as test has, seen once and as they are: enough to show overfitting."""
     train, count = setup.splits.train, len(setup.splits.test)
     if len(train) > count:
         chosen = np.sort(np.random.default_rng(setup.rule.seed).choice(len(train), count, replace=False))
         train = train.take(chosen)
     if train.label_kind != setup.splits.test.label_kind:
-        return {}
+        return None
     scores = scorer.scores(train, SingleView())
     votes = votes_of(setup.loaded, train.classes, train.ids)
-    scored = Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes, votes=votes)
-    scalars = [metric for metric in metrics if metric.kind == "scalar"]
-    values, _ = compute_metrics(scalars, setup.dataset.task, scored)
-    return values
+    return Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes, votes=votes)
 
 
 def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
@@ -153,12 +167,6 @@ def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
         "removed": removed,
     }
     write_json(folder.path / "sampler.json", facts)
-
-
-def peak_memory() -> float:
-    """The most memory that this process held, in MB (10⁶ bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 from ferbench.data.registry import data_root, status
 from ferbench.errors import FerbenchError
 from ferbench.plugins import Installed, PluginCheck, check_in_subprocess, discover
+from ferbench.plugins.discovery import SLOW_SECONDS
 from ferbench.running.api import cuda_devices
 from ferbench.running.launch import make_launcher
 from ferbench.store.store import Store
@@ -84,10 +85,27 @@ def _out(out: Path) -> Iterator[Finding]:
     yield _folder("results folder", existing)
     if (out / "store.json").exists():
         try:
-            cells = sum(1 for _ in Store(out).cells)
-            yield Finding("results", "ok", f"{cells} cells in {out}")
+            yield from _results(Store(out))
         except FerbenchError as error:
             yield Finding("results", "fail", str(error), "Use another --out.")
+
+
+def _results(store: Store) -> Iterator[Finding]:
+    """Count the cells, and name what does not belong there or is no longer what a cell wrote."""
+    cells = list(store.cells)
+    yield Finding("results", "ok", f"{len(cells)} cells in {store.out}")
+    for cell in cells:
+        files = [path.name for path in cell.damaged() or cell.changed()]
+        if files:
+            fresh = " --fresh" if any(name.endswith(".safetensors") for name in files) else ""
+            detail = f"{', '.join(files)} cannot be read, or was changed after the cell finished"
+            yield Finding(f"cell {cell.id}", "fail", detail, f"`ferbench run{fresh}` with its suite makes it anew.")
+    folder = store.out / "cells"
+    known = {cell.id for cell in cells}
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.exists() else []
+    if strange:
+        detail = f"{', '.join(strange[:5])}{' …' if len(strange) > 5 else ''} in {folder}: no cell of ferbench"
+        yield Finding("strange files", "warn", detail, "Nothing reads them; look who wrote them, and remove them.")
 
 
 def _plugins(results: Sequence[PluginCheck], installed: Installed) -> Iterator[Finding]:
@@ -95,13 +113,21 @@ def _plugins(results: Sequence[PluginCheck], installed: Installed) -> Iterator[F
     for result in results:
         info = infos.get(result.name)
         package = f"{info.package} {info.version}" if info else ""
+        what, loaded = f"plugin {result.name}", f"{package}, imported in {result.loading:.1f} s"
+        without = f"FERBENCH_DISABLE_PLUGINS={result.name} leaves it out"
         if info and info.state == "disabled":
-            yield Finding(f"plugin {result.name}", "warn", "disabled", "Unset FERBENCH_DISABLE_PLUGINS to use it.")
-        elif result.ok:
-            yield Finding(f"plugin {result.name}", "ok", f"{package}, imported in {result.seconds:.1f} s")
+            yield Finding(what, "warn", "disabled", "Unset FERBENCH_DISABLE_PLUGINS to use it.")
+        elif not result.ok or (info and info.state == "broken"):
+            cause = result.cause or (info.cause if info else "")
+            yield Finding(
+                what, "fail", cause, f"Mend or uninstall its package; everything else works without it. {without}."
+            )
+        elif result.loading > SLOW_SECONDS:
+            yield Finding(what, "warn", loaded, f"Every command waits for it; {without}.")
+        elif result.remarks:
+            yield Finding(what, "warn", f"{loaded}; {'; '.join(result.remarks)}", f"Tell its author; {without}.")
         else:
-            mend = "Mend or uninstall its package; everything else works without it."
-            yield Finding(f"plugin {result.name}", "fail", result.cause, mend)
+            yield Finding(what, "ok", loaded)
 
 
 def _datasets(installed: Installed) -> Iterator[Finding]:

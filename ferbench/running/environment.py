@@ -16,7 +16,6 @@ from ferbench.data.registry import data_root
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.suite import RunSettings
 from ferbench.training.compiling import decide, keep_compiled
-from ferbench.training.memory import keep_freed_memory
 from ferbench.training.precision import (
     Numerics,
     ask_for_determinism,
@@ -61,7 +60,6 @@ def usable_cores() -> int:
 def adopt(environment: dict[str, Any]) -> Numerics:
     """Set this process up as ``environment`` says; return device and precision."""
     torch.set_num_threads(environment["threads"])
-    keep_freed_memory()
     device = torch.device(environment["device"])
     if environment.get("deterministic"):
         ask_for_determinism()

@@ -40,6 +40,7 @@ from ferbench.training.counting import flops, parameters
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
+from ferbench.training.memory import leak_note
 from ferbench.training.precision import Numerics
 
 
@@ -119,15 +120,19 @@ def _fit_network(
     )
     if isinstance(job.objective, nn.Module):
         job.objective.to(numerics.device)
-    trained = train(net, job)
-    for part in (*job.parts.values(), job.val):
-        part.feed.close()
+    try:
+        trained = train(net, job)
+    finally:
+        for part in filter(None, (*job.parts.values(), job.val, job.test)):
+            part.feed.close()
     write_with(folder.path / "best.safetensors", lambda path: save_weights(trained.best, path))
     write_with(folder.path / "last.safetensors", lambda path: save_weights(trained.last, path))
     net.load_state_dict(trained.best)
     notes = begun.notes
     if trained.micro_batches > 1:
         notes += (f"{trained.micro_batches} micro-batches a step",)
+    leak = leak_note(keeper.peaks)
+    notes += (leak,) if leak else ()
     facts |= {
         **begun.facts,
         "images_per_second": trained.images_per_second,

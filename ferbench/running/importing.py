@@ -65,7 +65,7 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     metrics = [installed.metric(each) for each in installed.names("metrics")]
     predictions = predictions_of({"test": (splits.test, scores)})
     faults = write_evaluation(folder.path, predictions, metrics, dataset.task, {})
-    folder.set_status("done", ended=_now(), notes=[], metric_faults=faults)
+    folder.finish(ended=_now(), notes=[], metric_faults=faults)
     _join_latest_run(store, folder.id)
     return folder.id
 

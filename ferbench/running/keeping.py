@@ -15,6 +15,7 @@ import torch
 from ferbench.errors import TrainingError
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
+from ferbench.training.memory import peak_memory
 
 PROGRESS_SECONDS = 1.0
 DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError)
@@ -28,6 +29,7 @@ class Keeper:
         self.folder, self.seconds, self.epochs = folder, seconds, epochs
         self.kept_at = self.told_at = time.monotonic()
         self.begun: float | None = None
+        self.peaks: list[float] = []
 
     def goes_on(self) -> bool:
         """Whether there is a state to go on from."""
@@ -54,6 +56,7 @@ class Keeper:
     def epoch_ended(self, history: list[dict[str, Any]], state: Callable[[], dict[str, Any]]) -> None:
         """Write the history; keep the state if the last one is old enough."""
         self.folder.write_history(history)
+        self.peaks.append(peak_memory())
         row = history[-1]
         columns = ("train_loss", "val_loss", "val_score", "images_per_second")
         shown = " ".join(f"{key} {row[key]:.4g}" for key in columns if row[key] is not None)

@@ -20,6 +20,7 @@ from ferbench.store.store import CellFolder
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
+from ferbench.training.memory import keep_freed_memory
 
 SECONDS = 4.0
 STEPS = 12
@@ -53,6 +54,7 @@ def probe_cell(path: Path) -> dict[str, float]:
     """Return seconds of a training step and of scoring one test sample; the cell must be a network's."""
     setup = rebuild(CellFolder(path).record)
     run = RunSettings.model_validate(setup.record["run"])
+    keep_freed_memory()
     numerics = adopt(describe(run, setup.recipe, samples=0))
     net, size = build_network(setup, numerics.device)
     batch = setup.recipe.batch_size

@@ -106,13 +106,20 @@ def cell_record(
 
 
 def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Sequence[Path]) -> dict[str, Any]:
-    """The plugins that a cell loads, by name (metrics included), and those among them that are single files."""
-    needed = [*infos, *(installed.plugin_of("metrics", name) for name in installed.names("metrics"))]
-    locations = {info.location for info in needed}
+    """The plugins that a cell loads by name, and which of them are single files; those of metrics alone come later."""
+    needed = {info.name: info for info in infos}
+    scoring = [installed.plugin_of("metrics", name) for name in installed.names("metrics")]
+    later = {info.name: info for info in scoring if info.name not in needed}
     given = [str(path.expanduser().resolve()) for path in files]
+
+    def single(plugins: Mapping[str, PluginInfo]) -> list[str]:
+        return [name for name in given if name in {info.location for info in plugins.values()}]
+
     return {
-        "plugins": sorted({info.name for info in needed}),
-        "plugin_files": [name for name in given if name in locations],
+        "plugins": sorted(needed),
+        "plugin_files": single(needed),
+        "metric_plugins": sorted(later),
+        "metric_files": single(later),
     }
 
 

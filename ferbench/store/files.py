@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -89,6 +90,15 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StoreError(f"{path} is damaged (it holds no object). Remove it, and run again.")
     return value
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal. Raises StoreError when it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def is_parquet(path: Path) -> bool:

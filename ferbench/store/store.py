@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferbench.errors import StoreError
-from ferbench.store.files import disk_faults, is_parquet, read_object, write_json, write_text
+from ferbench.store.files import disk_faults, file_digest, is_parquet, read_object, write_json, write_text
 from ferbench.store.lease import is_live
 
 if TYPE_CHECKING:
     from ferbench.store.predictions import Predictions
 
 SCHEMA = 1
+SEALED = ("predictions.parquet", "metrics.json", "best.safetensors", "last.safetensors")
+"""Results of a cell: what they were when it finished is kept in ``status.json``, so that a change is noticed."""
 State = Literal["planned", "running", "done", "failed", "skipped"]
 
 
@@ -71,15 +73,52 @@ class CellFolder:
         """Write ``status.json``: the state and what is known beside it (facts already there stay)."""
         write_json(self.path / "status.json", {**self._optional("status.json"), "cause": "", **facts, "state": state})
 
+    def seal(self, *names: str) -> None:
+        """Keep in ``status.json`` the SHA-256 of those of ``SEALED`` that are there and not kept yet."""
+        status = self._optional("status.json")
+        kept = status.get("files", {}) if status.get("state") == "running" else {}
+        new = [name for name in names if name not in kept and (self.path / name).exists()]
+        files = {**kept, **{name: file_digest(self.path / name) for name in new}}
+        self.set_status(status.get("state", "planned"), files=files)
+
+    def finish(self, **facts: Any) -> None:
+        """Seal what the cell wrote, and set its status to done."""
+        self.seal(*SEALED)
+        self.set_status("done", **facts)
+
+    def verify(self, name: str) -> None:
+        """Raise StoreError when one of ``SEALED`` was changed after the cell finished."""
+        if self._changed(name):
+            fresh = " --fresh" if name.endswith(".safetensors") else ""
+            raise StoreError(
+                f"{self.path / name} is not what the cell wrote: it was changed after the cell finished, by a plugin, "
+                f"another program or a faulty disk. `ferbench run{fresh}` with its suite makes it anew."
+            )
+
+    def changed(self) -> list[Path]:
+        """Those of ``SEALED`` that were changed after the cell finished, weights included."""
+        return [self.path / name for name in SEALED if self._changed(name)]
+
+    def _changed(self, name: str) -> bool:
+        known = self._optional("status.json").get("files", {}).get(name)
+        path = self.path / name
+        return known is not None and path.exists() and file_digest(path) != known
+
     def metrics(self, evaluation: str = "default") -> dict[str, Any]:
-        """Metrics per side, as the cell computed them."""
-        return self._read(self._evaluation(evaluation) / "metrics.json")
+        """Metrics per side, as the cell computed them. Raises StoreError when they are missing or damaged."""
+        found = self._read(self._evaluation(evaluation) / "metrics.json")
+        if evaluation == "default":
+            self.verify("metrics.json")
+        return found
 
     def predictions(self, evaluation: str = "default") -> Predictions:
         """Stored predictions. Raises StoreError when they are missing or damaged."""
         from ferbench.store.predictions import read_predictions
 
-        return read_predictions(self._evaluation(evaluation) / "predictions.parquet")
+        found = read_predictions(self._evaluation(evaluation) / "predictions.parquet")
+        if evaluation == "default":
+            self.verify("predictions.parquet")
+        return found
 
     def evaluations(self) -> list[str]:
         """Ids of the further evaluations."""
@@ -102,7 +141,7 @@ class CellFolder:
         write_text(self.path / "history.csv", "\n".join(lines) + "\n")
 
     def damaged(self) -> list[Path]:
-        """Those of its files that are there but cannot be read."""
+        """Those of its files that are there but cannot be read, and results that were changed; not the weights."""
         broken = []
         for name in ("cell.json", "environment.json", "status.json", "metrics.json"):
             try:
@@ -110,7 +149,11 @@ class CellFolder:
             except StoreError:
                 broken.append(self.path / name)
         predictions = self.path / "predictions.parquet"
-        return [*broken, predictions] if predictions.exists() and not is_parquet(predictions) else broken
+        if predictions.exists() and not is_parquet(predictions):
+            broken.append(predictions)
+        if self.path / "status.json" not in broken:
+            broken += [self.path / name for name in SEALED[:2] if self._changed(name)]
+        return list(dict.fromkeys(broken))
 
     def _evaluation(self, name: str) -> Path:
         return self.path if name == "default" else self.path / "evaluations" / name

@@ -76,3 +76,11 @@ def test_a_failed_cell_is_tried_again_by_the_next_run(contract: Contract) -> Non
     second = contract.run(out, models=["raising"], seeds=1)
     assert first.failed == second.failed
     assert contract.cell(second, model="raising").status["attempts"] == 2
+
+
+def test_a_network_that_leaks_is_told_in_its_row(contract: Contract) -> None:
+    result = contract.run(models=["leaking", "tiny"], seeds=1, epochs=7)
+    notes = {row["model"]: row["notes"] for row in result.leaderboard.rows}
+    assert "its memory grew by about 15 MB in every epoch" in notes["leaking"]
+    assert "memory" not in notes["tiny"]
+    assert contract.cell(result, model="leaking").status["peak_memory_mb"] > 0

@@ -130,3 +130,26 @@ def test_damaged_predictions_are_named(tmp_path: Path) -> None:
         read_predictions(path)
     with pytest.raises(StoreError, match="missing"):
         read_predictions(tmp_path / "gone.parquet")
+
+
+def test_a_result_that_was_changed_after_its_cell_finished_is_noticed(tmp_path: Path) -> None:
+    folder = Store(tmp_path, create=True).cell("c1")
+    write_json(folder.path / "cell.json", {"id": "c1"})
+    write_json(folder.path / "metrics.json", {"test": {"accuracy": 0.1}})  # of an attempt that was killed
+    folder.set_status("running", files={})
+    weights = folder.path / "best.safetensors"
+    weights.write_bytes(b"weights")
+    folder.seal("best.safetensors")
+    write_json(folder.path / "metrics.json", {"test": {"accuracy": 0.5}})
+    folder.finish(seconds=1.0)
+    assert (folder.changed(), folder.damaged()) == ([], [])
+    assert folder.metrics()["test"] == {"accuracy": 0.5}
+
+    write_json(folder.path / "metrics.json", {"test": {"accuracy": 0.9}})
+    weights.write_bytes(b"others")
+    assert folder.changed() == [folder.path / "metrics.json", weights]
+    assert folder.damaged() == [folder.path / "metrics.json"]
+    with pytest.raises(StoreError, match=r"is not what the cell wrote.*`ferbench run` with its suite"):
+        folder.metrics()
+    with pytest.raises(StoreError, match=r"`ferbench run --fresh` with its suite"):
+        folder.verify("best.safetensors")
