@@ -36,7 +36,8 @@ class RowKey:
     ``division`` is a digest of the ids and targets on each side of every fold: a protocol that divides otherwise is
     another row. ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device.
     ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
-    a number of training samples, or a share below 1.
+    a number of training samples, or a share below 1. ``inner``: (folds, fold) where one part of the training side is
+    held out for out-of-fold scores, the outer one first. ``requires`` maps roles to the ids of the rows that it needs.
     """
 
     dataset: str
@@ -51,10 +52,13 @@ class RowKey:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     limit: int | float | None = None
+    inner: tuple[tuple[int, int], ...] = ()
+    requires: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for ``cell.json``."""
-        return asdict(self)
+        """Plain data for ``cell.json``; ``inner`` and ``requires`` only where there are some."""
+        plain = asdict(self) | {"inner": [list(part) for part in self.inner]}
+        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires")}
 
     @property
     def id(self) -> str:

@@ -16,6 +16,7 @@ from ferbench.data.splits import with_sample
 from ferbench.errors import FerbenchError, PluginError
 from ferbench.nouns.model import Model, NetSpec, RequiredCell
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.requirement import requirements_of
 from ferbench.nouns.sampler import Sample, SampleContext, Sampler
 from ferbench.plugins.quarantine import described
 from ferbench.running.fitting import check_sample
@@ -50,7 +51,8 @@ def sampled(subject: Subject[Sampler], train: ArraySplit, seed: int = 0) -> Samp
 
 def _required(subject: Subject[Sampler], count: int) -> dict[str, RequiredCell]:
     spec = NetSpec(classes=CLASSES, channels=1, size=SIDE, inputs={"image": (1, SIDE, SIDE)})
-    found = {role: subject.everything().model(name) for role, name in subject.item.requires.items()}
+    needs = requirements_of(subject.item, subject.item.options)
+    found = {role: subject.everything().model(needed.model) for role, needed in needs.items()}
     return {role: StandIn(f"stand-in-{role}", _as_model(subject, m), m, spec, count) for role, m in found.items()}
 
 

@@ -55,9 +55,17 @@ def collect(outs: Sequence[Path], run: str | None = None) -> Collected:
     by_row: dict[str, list[Cell]] = {}
     for cell in cells.values():
         by_row.setdefault(cell.record["row_id"], []).append(cell)
-    for row_id in dict.fromkeys(cell.record["row_id"] for cell in asked):
+    for cell in asked:
+        if _inner(cell) and cell.status["state"] == "failed":
+            found.failures.append(Failure(cell.id, str(cell.record["label"]), str(cell.status.get("cause", ""))))
+    for row_id in dict.fromkeys(cell.record["row_id"] for cell in asked if not _inner(cell)):
         _add_row(row_id, by_row[row_id], set(wanted), cells, found)
     return found
+
+
+def _inner(cell: Cell) -> bool:
+    """Whether a cell only serves out-of-fold scores; its test samples are training samples of the others."""
+    return bool(cell.record["row"].get("inner"))
 
 
 def _open(cell: Cell) -> bool:

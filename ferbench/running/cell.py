@@ -16,7 +16,7 @@ import numpy as np
 from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
 from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_evaluation
-from ferbench.evaluating.required import required_cells
+from ferbench.evaluating.required import required_cells, val_note
 from ferbench.evaluating.scoring import Scorer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.metric import Metric, Scored
@@ -76,11 +76,12 @@ def _work(folder: CellFolder) -> dict[str, Any]:
     record = folder.record
     setup = rebuild(record)
     numerics = adopt(_environment(folder, setup))
-    sample = draw_sample(setup, required_cells(folder, record["requires"]))
+    required = required_cells(folder, setup)
+    sample = draw_sample(setup, required)
     _write_sample(folder, setup, sample)
-    fitted = fit(setup, folder, numerics, sample)
+    fitted = fit(setup, folder, numerics, sample, required)
     faults = _evaluate(folder, setup, fitted)
-    notes = [*fitted.notes, *setup.splits.notes]
+    notes = [*fitted.notes, *val_note(setup, required), *setup.splits.notes]
     if folder.environment.get("went_on_with"):
         notes.append("went on in another environment after a stop")
     return {**fitted.facts, "notes": notes, "metric_faults": faults}
