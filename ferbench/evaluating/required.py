@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ferbench.errors import PluginError, StoreError
-from ferbench.evaluating.loading import load_scorer
+from ferbench.evaluating.loading import at_trained_size, load_scorer
 from ferbench.evaluating.scoring import NetworkScorer, make_preparer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.split import Batch
@@ -73,7 +73,7 @@ class FinishedCell:
     def _load(self) -> NetworkScorer:
         numerics = Numerics(torch.device("cpu"), "fp32")
         with torch.random.fork_rng():  # building draws weights, which must not shift the asking cell's own draws
-            scorer = load_scorer(rebuild(self.folder.record), self.folder, numerics)
+            scorer = load_scorer(at_trained_size(rebuild(self.folder.record)), self.folder, numerics)
         if not isinstance(scorer, NetworkScorer):
             raise PluginError(f"Cell {self.id} is an estimator; it has no network.")
         return scorer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import Problem, SettingsError, StoreError, UnknownNameError, did_you_mean
-from ferbench.reporting.collecting import collect
+from ferbench.reporting.collecting import collect, is_inner
 from ferbench.reporting.rows import Cell, Row, assemble
 from ferbench.store.store import Store
 
@@ -110,7 +110,7 @@ def _member(store: Store, name: str, rows: Sequence[Row]) -> Member:
     if CELL_ID.fullmatch(name):
         folder = store.find(name)
         cell = Cell(folder, store.out, folder.record, folder.status)
-        if not cell.done or cell.record["row"].get("inner"):
+        if not cell.done or is_inner(cell.record):
             why = "serves out-of-fold scores alone" if cell.done else f"is {folder.state}"
             raise StoreError(f"Cell {cell.id} ({cell.record['label']}) {why}; members must be finished.")
         if cell.record["folds"] > 1:

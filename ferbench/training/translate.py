@@ -15,8 +15,9 @@ from ferbench.training.prepare import Preparer
 def translated(batch: Batch, ours: Preparer, theirs: Preparer, size: int) -> Batch:
     """A batch that ``ours`` prepared as ``theirs`` would have: float32 [n, channels, size, size] by input name.
 
-    Where both prepare alike, nothing is changed. Else pixels are rounded to bytes, resized, and normalised anew. Raises
-    TrainingError where the normalisation cannot be undone, or an input is missing.
+    Where both prepare alike, nothing is changed. Else pixels are rounded to bytes, resized, and normalised anew; the
+    channels are those that ``theirs`` names, or as they come. Raises TrainingError where the normalisation cannot be
+    undone, or an input is missing.
     """
     names = theirs.inputs or tuple(batch.inputs)
     missing = [name for name in names if name not in batch.inputs]
@@ -33,6 +34,8 @@ def _one(x: Any, ours: Preparer, theirs: Preparer, size: int) -> Any:
         return x
     with torch.autocast(x.device.type, enabled=False):
         raw = resize(ours.restored(x.float()), size, theirs.settings.interpolation)
+        if channels == 1 and raw.shape[1] == 3 and torch.equal(raw[:, :2], raw[:, 1:]):
+            raw = raw[:, :1]  # grey that was repeated: weighing its channels would darken it by a level
         alone = Preparer(theirs.settings, theirs.statistics)
         return alone.test(Batch({"picture": raw}, None)).inputs["picture"]
 
