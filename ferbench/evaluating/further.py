@@ -90,6 +90,8 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
         return "it was imported; its model is not here"
     if record["facts"].get("ensemble"):
         return "it is an ensemble of stored predictions; it has no model of its own"
+    if record["row"].get("inner"):
+        return "it only serves the out-of-fold scores of others"
     if not record["facts"]["estimator"]:
         return ""
     if wanted.tta is not None and wanted.tta.name != "none":
