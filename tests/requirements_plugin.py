@@ -17,7 +17,12 @@ from ferbench import (
     NetSpec,
     Options,
     Recipe,
+    Removed,
     Requirement,
+    Sample,
+    SampleContext,
+    Sampler,
+    Split,
     StepContext,
     StepResult,
     TrainingData,
@@ -76,6 +81,19 @@ class Echo:
 
     def restore(self, arrays: Mapping[str, np.ndarray], plain: Mapping[str, Any]) -> None:
         self.arrays = dict(arrays)
+
+
+def clean(train: Split, context: SampleContext) -> Sample:
+    """Leave out the samples of which a judge that has not seen them thinks otherwise."""
+    guesses = context.required["judge"].scores("out-of-fold").argmax(axis=1)
+    doubtful = guesses != train.targets
+    removed = Removed(tuple(train.ids[doubtful].tolist()), "the judge disagrees")
+    return Sample(indices=np.flatnonzero(~doubtful), removed=(removed,))
+
+
+@hookimpl
+def ferbench_samplers() -> Iterator[Sampler]:
+    yield Sampler("cleaned", clean, requires={"judge": Requirement("tiny", out_of_fold=2)})
 
 
 @hookimpl

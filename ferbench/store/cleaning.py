@@ -61,7 +61,12 @@ def _of_cell(cell: CellFolder, policy: Policy, required: set[str]) -> list[Freed
 
 def _can_rank(record: dict[str, Any]) -> bool:
     row = record["row"]
-    return not row.get("inner") and row["limit"] is None and not record["facts"]["partial"] and row["recipe"].get("selection") != "oracle"
+    return (
+        not row.get("inner")
+        and row["limit"] is None
+        and not record["facts"]["partial"]
+        and row["recipe"].get("selection") != "oracle"
+    )
 
 
 def _item(path: Path, why: str) -> Freed:

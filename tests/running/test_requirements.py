@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 from ferbench.evaluating.scoring import read_weights
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
+from ferbench.store.cleaning import to_free
+from ferbench.store.store import Store
 from tests.contract import PLUGIN, Contract
 
 REQUIRING = Path(__file__).parents[1] / "requirements_plugin.py"
@@ -135,3 +138,23 @@ def test_epochs_of_a_required_network_make_another_row_of_what_needs_it(contract
     results = [contract.run(models=["on-val"], seeds=1, epochs=epochs, plugins=[REQUIRING]) for epochs in (1, 2)]
     rows = {contract.cell(result, model="on-val").record["row_id"] for result in results}
     assert len(rows) == 2
+
+
+def test_a_sampler_cleans_labels_by_out_of_fold_scores(contract: Contract) -> None:
+    result = contract.run(models=["nearest"], samplers=["cleaned"], seeds=1, epochs=2, plugins=[REQUIRING])
+    cell = contract.cell(result, model="nearest", sampler="cleaned")
+    parts = [c.predictions().side("test") for c in contract.cells(result) if c.record["row"].get("inner")]
+    doubted = {str(i) for part in parts for i in part.ids[part.scores.argmax(axis=1) != part.targets]}
+    (removed,) = json.loads((cell.path / "sampler.json").read_text())["removed"]
+    assert set(removed["ids"]) == doubted
+    assert 0 < len(doubted) < 160
+
+
+def test_inner_folds_are_not_evaluated_again_and_their_weights_can_go(contract: Contract, stacked: RunResult) -> None:
+    inner = [cell for cell in contract.cells(stacked) if cell.record["row"].get("inner")]
+    with pytest.raises(FerbenchError, match="only serves the out-of-fold scores"):
+        evaluate_cell(inner[0], Wanted(), "cpu")
+    freed = {
+        item.path.parent.name: item.why for item in to_free(Store(stacked.out), "ranked") if "best" in item.path.name
+    }
+    assert {freed[cell.id] for cell in inner} == {"of an inner fold"}
