@@ -109,7 +109,7 @@ def features_of(scorer: Scorer, split: Split) -> np.ndarray:
     def keep(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         found.append(inputs[0].detach().flatten(1).float().cpu().numpy())
 
-    head = last_linear(scorer.net, len(scorer.setup.classes), "features")
+    head = last_linear(scorer.net, len(scorer.setup.classes), "gives='features'")
     hook = head.register_forward_pre_hook(keep)
     try:
         scorer.scores(split, SingleView())

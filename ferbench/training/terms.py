@@ -66,8 +66,8 @@ def last_linear(net: nn.Module, classes: int, who: str = "the term centre") -> n
     found = [module for module in net.modules() if isinstance(module, nn.Linear) and module.out_features == classes]
     if not found:
         raise TrainingError(
-            f"For {who}, a network's last linear layer must have {classes} outputs: what it is given are the features. "
-            f"{type(net).__name__} has no such torch.nn.Linear. Let it end with one, or do without {who}."
+            f"{who[0].upper()}{who[1:]} takes what the last linear layer is given, but {type(net).__name__} has no "
+            f"torch.nn.Linear with {classes} outputs. Let it end with one, or do without {who}."
         )
     return found[-1]
 
