@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import ferbench
 from ferbench import Dataset, Model, Paper, Reported, Side
+from ferbench.nouns.requirement import requirements_of
 from ferbench.plugins import Installed, discover
 
 MODULE = "```{py:module} ferbench\n```"
@@ -81,7 +82,8 @@ def _method(model: Model, package: str) -> str:
         ]
     options = model.options.model_dump(mode="json")
     facts += [("options", ", ".join(f"`{key}` {value}" for key, value in options.items()))] if options else []
-    facts += [("requires", ", ".join(f"{role}: `{name}`" for role, name in model.requires.items()))]
+    needs = requirements_of(model, model.options)
+    facts += [("requires", ", ".join(f"{role}: `{needed.model}`" for role, needed in needs.items()))]
     facts += [(f"claimed, {item.locator}", _claim(item) + _caveat(item)) for item in model.reported]
     facts += [("paper", cite(model.paper))]
     return "\n\n".join(

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from ferbench.nouns.optimizers import SAM, SGD, Adam, AdamW, ParameterGroup, RAdam, TimmOptimizer
     from ferbench.nouns.paper import Paper, Reported
     from ferbench.nouns.recipe import EMA, EarlyStopping, Input, Recipe, Stage
+    from ferbench.nouns.requirement import Requirement
     from ferbench.nouns.sampler import Removed, Sample, SampleContext, Sampler
     from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Step
     from ferbench.nouns.settings import Options, Settings
@@ -114,6 +115,7 @@ _HOMES = {
     "ferbench.nouns.optimizers": "Adam AdamW ParameterGroup RAdam SAM SGD TimmOptimizer",
     "ferbench.nouns.paper": "Paper Reported",
     "ferbench.nouns.recipe": "EMA EarlyStopping Input Recipe Stage",
+    "ferbench.nouns.requirement": "Requirement",
     "ferbench.nouns.sampler": "Removed Sample SampleContext Sampler",
     "ferbench.nouns.schedules": "Constant Cosine OneCycle Plateau Step",
     "ferbench.nouns.settings": "Options Settings",
@@ -207,6 +209,7 @@ __all__ = [
     "Removed",
     "Reported",
     "RequiredCell",
+    "Requirement",
     "ResizedCrop",
     "RunEvent",
     "RunSettings",

@@ -36,7 +36,9 @@ class RowKey:
     ``division`` is a digest of the ids and targets on each side of every fold: a protocol that divides otherwise is
     another row. ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device.
     ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
-    a number of training samples, or a share below 1. ``small``: under the model's small settings.
+    a number of training samples, or a share below 1. ``small``: under the model's small settings. ``inner``: (folds,
+    fold) where one part of the training side is held out for out-of-fold scores, the outer one first. ``requires`` maps
+    roles to the ids of the rows that it needs.
     """
 
     dataset: str
@@ -52,10 +54,13 @@ class RowKey:
     weights: Mapping[str, str] = field(default_factory=dict)
     limit: int | float | None = None
     small: bool = False
+    inner: tuple[tuple[int, int], ...] = ()
+    requires: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for ``cell.json``."""
-        return asdict(self)
+        """Plain data for ``cell.json``; ``inner`` and ``requires`` only where there are some."""
+        plain = asdict(self) | {"inner": [list(part) for part in self.inner]}
+        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires")}
 
     @property
     def id(self) -> str:

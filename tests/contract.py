@@ -35,7 +35,8 @@ class Contract:
     def run(self, out: Path | None = None, **arguments: Any) -> RunResult:
         """Run the suite with these arguments, on the CPU with one thread."""
         settings = {"run.threads": 1, "run.probe": False} | arguments.pop("set", {})
-        return ferbench.run("contract", out=out or self.out, plugins=[PLUGIN], device="cpu", set=settings, **arguments)
+        plugins = [PLUGIN, *arguments.pop("plugins", ())]
+        return ferbench.run("contract", out=out or self.out, plugins=plugins, device="cpu", set=settings, **arguments)
 
     def cells(self, result: RunResult) -> list[CellFolder]:
         """All cells of a run."""

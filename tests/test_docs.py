@@ -1,4 +1,4 @@
-"""The page on recipes names everything that a recipe can hold, and its suite can be used."""
+"""The pages name everything that there is, and what they show can be used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ferbench import Recipe
+from ferbench import Recipe, Requirement
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.initial import Init
 from ferbench.nouns.losses import Loss, Term
@@ -17,8 +17,11 @@ from ferbench.nouns.recipe import Input
 from ferbench.nouns.schedules import Schedule, Scheduling
 from ferbench.nouns.views import TestViews
 from ferbench.suites import parse_suite
+from tests.contract import Contract
 
-PAGE = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "recipe.md").read_text(encoding="utf-8")
+REQUIREMENTS = (DOCS / "requirements.md").read_text(encoding="utf-8")
 UNIONS = {"optimizer": Optimizer, "schedule": Schedule, "loss": Loss, "term": Term, "init": Init}
 UNIONS |= {"augmentation": Augmentation, "tta": TestViews}
 
@@ -42,3 +45,22 @@ def test_its_suite_is_one() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     suite = parse_suite(text, "docs/recipe.md")
     assert [row.name for row in suite.rows][-2:] == ["300 epochs", "a tenth of the data"]
+
+
+def test_the_page_on_requirements_names_every_field() -> None:
+    assert [name for name in Requirement.__dataclass_fields__ if f"`{name}`" not in REQUIREMENTS] == []
+
+
+def test_its_plugin_trains_a_chain_a_fusion_and_a_classifier_of_features(contract: Contract, tmp_path: Path) -> None:
+    (source,) = re.findall(r"```python\n(.*?)```", REQUIREMENTS, re.DOTALL)
+    plugin = tmp_path / "distil.py"
+    plugin.write_text(source, encoding="utf-8")
+    options = {"pupil:model.options.rounds": 2, "pupil:model.options.teacher": "tiny"}
+    options |= {"fusion:model.options.members": ["tiny", "nearest"], "fusion:model.options.folds": 2}
+    models = ["pupil", "fusion", "deep-linear"]
+    result = contract.run(models=models, seeds=1, epochs=1, set=options, plugins=[plugin], jobs=2)
+    assert not result.failed
+    assert len(result.done) == 11
+    rows = {row["model"]: row["notes"] or "" for row in result.leaderboard.rows}
+    assert "requires member-1 tiny, out of 2 folds, its scores" in rows["fusion"]
+    assert "requires backbone small-cnn, its features" in rows["deep-linear"]

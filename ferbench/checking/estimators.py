@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from ferbench.checking.made_up import class_names, spec_of, task_of
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, passed
-from ferbench.checking.trial import NUMERICS, preparer_of, required_of, samples_for
+from ferbench.checking.trial import NUMERICS, given_of, preparer_of, required_of, samples_for
 from ferbench.nouns.model import Estimator, FitContext, Model, TrainingData
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import View
@@ -114,8 +114,11 @@ def _fitted(subject: Subject[Model], classes: int | None = None, stir: int = 0) 
 
 
 def _inputs(subject: Subject[Model], count: int, classes: int, seed: int) -> dict[str, np.ndarray]:
-    """Made-up pictures prepared as the recipe says, float32 [n, channels, height, width] by name."""
+    """Made-up pictures prepared as the recipe says, float32 [n, channels, height, width] by name, and what is given."""
     model = subject.item
+    given = given_of(subject, count, classes, seed)
+    if not model.inputs:
+        return given
     split = samples_for(model, spec_of(model, classes=classes), count, seed)
     reference = samples_for(model, spec_of(model, classes=classes), TRAINING, 0)
     preparer, feed = (
@@ -124,4 +127,4 @@ def _inputs(subject: Subject[Model], count: int, classes: int, seed: int) -> dic
     )
     (batch,) = feed.batches([np.arange(count)], View(), (0,))
     prepared: dict[str, Any] = dict(preparer.test(batch).inputs)
-    return {name: value.contiguous().numpy() for name, value in prepared.items()}
+    return {name: value.contiguous().numpy() for name, value in prepared.items()} | given

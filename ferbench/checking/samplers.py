@@ -17,6 +17,7 @@ from ferbench.errors import FerbenchError, PluginError
 from ferbench.evaluating.required import for_sampler
 from ferbench.nouns.model import Model, NetSpec, RequiredCell
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.requirement import requirements_of
 from ferbench.nouns.sampler import Sample, SampleContext, Sampler
 from ferbench.plugins.quarantine import described
 from ferbench.running.fitting import check_sample
@@ -51,7 +52,8 @@ def sampled(subject: Subject[Sampler], train: ArraySplit, seed: int = 0) -> Samp
 
 def _required(subject: Subject[Sampler], count: int) -> dict[str, RequiredCell]:
     spec = NetSpec(classes=CLASSES, channels=1, size=SIDE, inputs={"image": (1, SIDE, SIDE)})
-    found = {role: subject.everything().model(name) for role, name in subject.item.requires.items()}
+    needs = requirements_of(subject.item, subject.item.options)
+    found = {role: subject.everything().model(needed.model) for role, needed in needs.items()}
     stand_ins = {role: StandIn(f"stand-in-{role}", _as_model(subject, m), m, spec, count) for role, m in found.items()}
     return for_sampler(stand_ins)
 

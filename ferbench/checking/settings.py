@@ -14,10 +14,14 @@ from ferbench.errors import FerbenchError, SettingsError
 from ferbench.identity import canonical_json
 from ferbench.nouns.model import Choice, Model, Range
 from ferbench.nouns.paper import Paper, Reported
+from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.requirement import Requirement, check_given, requirements_of
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import Suite
-from ferbench.plugins import Kind
+from ferbench.plugins import Installed, Kind
+from ferbench.running.records import Configured
+from ferbench.running.requiring import check_chain, configured_as
 
 DRAWS = 50
 PERCENT_METRICS = 1.0
@@ -87,20 +91,32 @@ def _faults_of(model: Model, drawn: dict[str, Any]) -> list[str]:
 
 
 def requirements(subject: Subject[Any]) -> Outcome:
-    """The models that it requires are installed, and none of them requires it in turn."""
-    if not subject.item.requires:
+    """The models that it requires are installed, take what is asked of them, and do not require it in turn."""
+    item = subject.item
+    needs = requirements_of(item, item.options)
+    if not needs:
         return skipped("it requires none")
-    installed, faults = subject.everything(), []
-    for role, name in subject.item.requires.items():
+    if isinstance(item, Model):
+        check_given(item, needs)
+        asker = Configured(item, item.recipe, item.options.model_dump(mode="json"), ())
+    else:
+        asker = Configured(Model(item.name), Recipe(), {}, ())
+    faults: list[str] = []
+    for role, needed in needs.items():
         try:
-            needed = installed.model(name)
+            _walk(role, needed, (asker,), subject.everything())
         except FerbenchError as error:
             faults.append(f"{role}: {' '.join(str(error).split())}")
-            continue
-        if isinstance(subject.item, Model) and subject.item.full_name in needed.requires.values():
-            faults.append(f"{role}: {name} requires it in turn")
-    listed = ", ".join(f"{role}: {name}" for role, name in subject.item.requires.items())
+    listed = ", ".join(f"{role}: {needed.model}" for role, needed in needs.items())
     return first_fault(faults, "Install the plugin that brings it, or name another model.", listed)
+
+
+def _walk(role: str, needed: Requirement, chain: tuple[Configured, ...], installed: Installed) -> None:
+    """Follow a chain of requirements to its end. Raises FerbenchError where it has none, or something is missing."""
+    configured = configured_as(needed, role, chain[-1], installed)
+    check_chain(chain, configured)
+    for name, further in configured.requires.items():
+        _walk(name, further, (*chain, configured), installed)
 
 
 def citation(subject: Subject[Any]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,17 +19,24 @@ from ferbench.nouns.model import Model, NetSpec, Objective, RequiredCell
 from ferbench.nouns.optimizers import Adam
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.requirement import Requirement, requirements_of
 from ferbench.nouns.sampler import Sample
 from ferbench.nouns.schedules import Constant
+from ferbench.nouns.settings import revised
+from ferbench.nouns.split import Batch
 from ferbench.nouns.views import SingleView
+from ferbench.plugins import Installed
 from ferbench.training.feed import open_feed
 from ferbench.training.initialise import initialise
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
+from ferbench.training.losses import call_network
 from ferbench.training.precision import Numerics, seed_everything
 from ferbench.training.prepare import Preparer, network_size, training_statistics
 
 NUMERICS = Numerics(torch.device("cpu"), "fp32")
+FEATURES = 16
+"""Features that a stand-in gives for each sample."""
 CROPS = ("random-crop", "multi-crop", "ten-crop")
 MARGIN = 1.125
 """Raw pictures are this much larger than what the network sees, where a recipe crops them."""
@@ -68,7 +75,7 @@ class StandIn:
     spec: NetSpec
     count: int
 
-    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
+    def scores(self, side: Literal["val", "out-of-fold"]) -> np.ndarray:
         """Probabilities, float32 [n, k]."""
         drawn = np.random.default_rng(len(side)).dirichlet(np.ones(self.spec.classes), self.count)
         return drawn.astype(np.float32)
@@ -79,6 +86,12 @@ class StandIn:
             raise PluginError(f"{self.needed.full_name} is an estimator; it has no network.")
         with torch.random.fork_rng():
             return build(self.needed, spec_of(self.needed, **_alike(self.spec))).eval()
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """The network's answer to a batch, on the device of its pictures."""
+        device = next(iter(batch.inputs.values())).device
+        with torch.no_grad():
+            return call_network(self.network().to(device), batch)
 
 
 def _alike(spec: NetSpec) -> dict[str, int]:
@@ -106,20 +119,37 @@ def objective_of(model: Model, spec: NetSpec) -> Objective | None:
 
 def required_of(subject: Subject[Model], spec: NetSpec, count: int) -> dict[str, RequiredCell]:
     """Stand-ins for the cells that a model requires, by role."""
-    if not subject.item.requires:
-        return {}
     installed = subject.everything()
     return {
-        role: StandIn(f"stand-in-{role}", subject, installed.model(name), spec, count)
-        for role, name in subject.item.requires.items()
+        role: StandIn(f"stand-in-{role}", subject, _as_asked(needed, installed), spec, count)
+        for role, needed in requirements_of(subject.item, subject.item.options).items()
     }
+
+
+def _as_asked(needed: Requirement, installed: Installed) -> Model:
+    """The required model with the options that are asked for."""
+    model = installed.model(needed.model)
+    return replace(model, options=revised(model.options, needed.options))
+
+
+def given_of(subject: Subject[Model], count: int, classes: int, seed: int) -> dict[str, np.ndarray]:
+    """Made-up scores or features of the cells that an estimator requires, float32 [n, d] by role."""
+    needs = requirements_of(subject.item, subject.item.options)
+    rng = np.random.default_rng((seed, classes))
+    drawn = {
+        role: rng.dirichlet(np.ones(classes), count) if needed.gives == "scores" else rng.normal(size=(count, FEATURES))
+        for role, needed in needs.items()
+        if needed.gives
+    }
+    return {role: values.astype(np.float32) for role, values in drawn.items()}
 
 
 def samples_for(model: Model, spec: NetSpec, count: int, seed: int = 0) -> ArraySplit:
     """Made-up training samples of the shapes that ``spec`` names."""
     task = task_of(model)
     kind = kind_of(task, model.label_kinds)
-    return split_of(spec.inputs, labels(kind, count, spec.classes, seed), spec.classes, kind, seed)
+    shapes = spec.inputs or {"image": (spec.channels, spec.size, spec.size)}  # an estimator may take no pictures
+    return split_of(shapes, labels(kind, count, spec.classes, seed), spec.classes, kind, seed)
 
 
 def plain(recipe: Recipe, lr: float, epochs: int) -> Recipe:

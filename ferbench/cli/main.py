@@ -15,6 +15,7 @@ from ferbench.cli import (
     data,
     diff,
     doctor,
+    ensemble,
     evaluate,
     gc,
     importing,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("run", rich_help_panel="Benchmark")(run.run)
 app.command("leaderboard", rich_help_panel="Benchmark")(leaderboard.leaderboard)
 app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
+app.command("ensemble", rich_help_panel="Benchmark")(ensemble.ensemble)
 app.command("predict", rich_help_panel="Benchmark")(predict.predict)
 app.command("import", rich_help_panel="Benchmark")(importing.import_file)
 app.command("ui", rich_help_panel="Benchmark")(ui.ui)

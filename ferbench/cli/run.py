@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,9 +91,8 @@ def _print_plan(facts: dict[str, object], as_json: bool) -> None:
         return
     cells = facts["cells"]
     assert isinstance(cells, list)
-    for cell in cells:
-        needs = f"  ← {', '.join(key[:8] for key in cell['requires'])}" if cell["requires"] else ""
-        typer.echo(f"{cell['id'][:8]}  {'done' if cell['done'] else 'to do':5}  {cell['label']}{needs}")
+    for line in _tree(cells):
+        typer.echo(line)
     for key, word in (("skipped", "skipped"), ("warnings", "warning")):
         items = facts[key]
         assert isinstance(items, list)
@@ -104,3 +104,24 @@ def _print_plan(facts: dict[str, object], as_json: bool) -> None:
     time = f", about {duration(hours * 3600)}" if hours else ", time unknown" if unknown else ""
     extra = f", and {counted(unknown, 'cell')} that cannot be timed beforehand" if hours and unknown else ""
     typer.echo(f"{counted(len(cells), 'cell')}, {todo} to do{time}{extra}.")
+
+
+def _tree(cells: list[dict[str, Any]]) -> Iterator[str]:
+    """A line a cell; below it, indented, what it requires, in full where it is first named."""
+    known = {cell["id"]: cell for cell in cells}
+    needed = {key for cell in cells for key in cell["requires"]}
+    shown: set[str] = set()
+
+    def _lines(key: str, role: str, depth: int) -> Iterator[str]:
+        cell, again = known[key], key in shown
+        shown.add(key)
+        state = "done" if cell["done"] else "to do"
+        branch = f"{'   ' * (depth - 1)}└─ {role}: " if depth else ""
+        more = "  (see above)" if again and cell["requires"] else ""
+        yield f"{key[:8]}  {state:5}  {branch}{cell['label']}{more}"
+        for inner, below in cell["roles"].items() if not again else ():
+            yield from _lines(below, inner, depth + 1)
+
+    for cell in cells:
+        if cell["id"] not in needed:
+            yield from _lines(cell["id"], "", 0)

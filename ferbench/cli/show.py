@@ -72,7 +72,7 @@ def _facts(installed: Installed, kind: Kind, name: str) -> dict[str, Any]:
     if kind == "metrics":
         facts |= {"tasks": list(thing.tasks), "values": thing.kind, "higher_is_better": thing.higher_is_better}
     else:
-        facts |= {"options": thing.options.model_dump(mode="json"), "requires": dict(thing.requires)}
+        facts |= {"options": thing.options.model_dump(mode="json"), "requires": _requires(thing)}
     return facts | {"paper": asdict(thing.paper) if thing.paper else None}
 
 
@@ -93,12 +93,21 @@ def _model(installed: Installed, name: str) -> dict[str, Any]:
         "options": model.options.model_dump(mode="json"),
         "search_space": {key: asdict(value) for key, value in model.search_space.items()},
         "reported": [asdict(item) for item in model.reported],
-        "requires": dict(model.requires),
+        "requires": _requires(model),
+        "fits": "val" if model.fits == "val" else "",
         "tasks": list(model.tasks),
         "tags": sorted(model.tags),
         "extra_data": model.extra_data,
         "paper": asdict(model.paper) if model.paper else None,
     }
+
+
+def _requires(item: Any) -> dict[str, Any]:
+    """What it requires with its own options: a name, or more where a name does not say everything."""
+    from ferbench.nouns.requirement import requirements_of
+
+    found = {role: needed.as_dict() for role, needed in requirements_of(item, item.options).items()}
+    return {role: plain["model"] if len(plain) == 1 else plain for role, plain in found.items()}
 
 
 def _dataset(installed: Installed, name: str) -> dict[str, Any]:

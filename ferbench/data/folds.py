@@ -55,7 +55,7 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     for side in SIDES:
         indices = given[side]
         if indices is None:
-            carved = fraction_of(samples, rows["train"], CARVED, _carve_by(samples, rule), rule.seed)
+            carved = fraction_of(samples, rows["train"], CARVED, carve_by(samples.groups, rule), rule.seed)
             indices = rows["train"][carved]
             rows["train"], targets["train"] = rows["train"][~carved], targets["train"][~carved]
             labels = samples.targets[indices]
@@ -137,13 +137,13 @@ def _check_values(place: str, values: np.ndarray, kind: LabelKind) -> None:
         raise DataError(f"{place}: each sample needs flags (0 or 1) and an accepted class; the protocol is at fault.")
 
 
-def _carve_by(samples: Samples, rule: ProtocolRule) -> tuple[str, ...]:
+def carve_by(groups: Mapping[str, np.ndarray], rule: ProtocolRule) -> tuple[str, ...]:
     """Groups that the carved val may not share with train: all that are known; the unit alone where leaks are allowed.
 
     A protocol within subjects (unit trial, leaks of subjects allowed) has no subject to spare for val.
     """
     if not rule.allow_leak:
-        return tuple(sorted(samples.groups))
+        return tuple(sorted(groups))
     return (rule.unit,) if rule.unit != "sample" else ()
 
 

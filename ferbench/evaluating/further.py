@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,8 @@ from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, make_splits
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
-from ferbench.evaluating.scoring import Scorer, check_views, load_scorer, raw_shape
+from ferbench.evaluating.loading import at_trained_size, load_scorer
+from ferbench.evaluating.scoring import Scorer, check_views
 from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule
@@ -87,6 +88,10 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
         return f"it is {status['state']}{why}; only finished cells can be evaluated"
     if record["facts"].get("kind") == "imported":
         return "it was imported; its model is not here"
+    if record["facts"].get("ensemble"):
+        return "it is an ensemble of stored predictions; it has no model of its own"
+    if record["row"].get("inner"):
+        return "it only serves the out-of-fold scores of others"
     if not record["facts"]["estimator"]:
         return ""
     if wanted.tta is not None and wanted.tta.name != "none":
@@ -119,7 +124,7 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     target = folder.path / "evaluations" / digest(key)
     if not (target / "metrics.json").exists():
         splits = make_splits(other, rule) if wanted.other else setup.splits
-        adapted = _at_trained_size(setup) if wanted.other else setup
+        adapted = at_trained_size(setup) if wanted.other else setup
         scorer = load_scorer(
             adapted, folder, numerics_for(choose_device(device), setup.recipe.precision), wanted.weights
         )
@@ -147,15 +152,6 @@ def seen(setup: Setup, other: Loaded, test: Split) -> dict[str, int]:
             same |= np.isin(test.ids, own.ids)
         found[side] = int(same.sum())
     return found
-
-
-def _at_trained_size(setup: Setup) -> Setup:
-    """The same setup with size and channels of the pictures fixed: another data set's may differ."""
-    settings = setup.recipe.input
-    channels, height, _ = raw_shape(setup)
-    fixed = {"size": settings.size or height, "channels": settings.channels or channels}
-    recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update=fixed)})
-    return replace(setup, recipe=recipe)
 
 
 def _scores(scorer: Scorer, setup: Setup, split: Split, tta: TestViews | None) -> np.ndarray:

@@ -14,7 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ferbench.data.splits import ArraySplit
 from ferbench.errors import DataError, StoreError
-from ferbench.evaluating.scoring import load_scorer, raw_shape
+from ferbench.evaluating.loading import load_scorer
+from ferbench.evaluating.scoring import raw_shape
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.store.files import write_text
 from ferbench.store.store import CellFolder
@@ -44,6 +45,10 @@ def predict_folder(folder: CellFolder, pictures: Path, target: Path, device: str
         raise DataError(f"There is no picture in {pictures} ({', '.join(sorted(ENDINGS))}).")
     if folder.state != "done":
         raise StoreError(f"Cell {folder.id} ({folder.record['label']}) is {folder.state}; only finished cells predict.")
+    if folder.record["facts"].get("ensemble"):
+        raise StoreError(
+            f"{folder.record['label']} joins stored predictions; it has no model of its own to predict with."
+        )
     setup = rebuild(folder.record)
     if setup.dataset.modality != "image":
         raise DataError(f"{folder.record['label']} was trained on {setup.dataset.modality}, not on pictures.")

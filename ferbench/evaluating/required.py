@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,36 +12,86 @@ import torch
 from torch import nn
 
 from ferbench.errors import PluginError, StoreError
-from ferbench.evaluating.scoring import NetworkScorer, load_scorer
-from ferbench.evaluating.setup import rebuild
+from ferbench.evaluating.loading import at_trained_size, load_scorer
+from ferbench.evaluating.scoring import NetworkScorer, make_preparer
+from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.model import RequiredCell
+from ferbench.nouns.split import Batch
 from ferbench.store.store import CellFolder
+from ferbench.training.losses import call_network
 from ferbench.training.precision import Numerics
+from ferbench.training.prepare import Preparer
+from ferbench.training.translate import translated
 
 
-@dataclass(frozen=True)
+@dataclass
 class FinishedCell:
-    """A required cell, read from its folder (see :class:`ferbench.RequiredCell`)."""
+    """A required cell, read from its folder (see :class:`ferbench.RequiredCell`).
+
+    ``inner``: the same model trained without one part of train each. ``asker``: the cell that requires it. ``used``:
+    the sides whose scores were asked for.
+    """
 
     folder: CellFolder
+    inner: tuple[CellFolder, ...]
+    asker: Setup
+    used: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> str:
         """Its cell id."""
         return self.folder.id
 
-    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
-        """Its stored predictions, float32 [n, k]."""
-        return self.folder.predictions().side(side).scores
+    def scores(self, side: str) -> np.ndarray:
+        """Its stored probabilities of ``val`` or ``out-of-fold``, float32 [n, k]."""
+        if side not in ("val", "out-of-fold"):
+            raise PluginError(
+                f"Scores of {side!r} are given to nothing that trains. A required cell has those of val; and "
+                "out-of-fold ones of train, where the requirement asks for them."
+            )
+        self.used.add(side)
+        return self.folder.predictions().side("val").scores if side == "val" else self._out_of_fold()
 
     def network(self) -> nn.Module:
         """Its chosen network, in evaluation mode, on the CPU."""
+        return self._load().net
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """What its network gives for a batch of the asking network's inputs, without gradients."""
+        scorer = self._scorer
+        device = next(iter(batch.inputs.values())).device
+        scorer.net.to(device)
+        with torch.no_grad():
+            return call_network(scorer.net, translated(batch, self._preparer, scorer.preparer, scorer.size))
+
+    @cached_property
+    def _scorer(self) -> NetworkScorer:
+        return self._load()
+
+    @cached_property
+    def _preparer(self) -> Preparer:
+        return make_preparer(self.asker)
+
+    def _load(self) -> NetworkScorer:
         numerics = Numerics(torch.device("cpu"), "fp32")
         with torch.random.fork_rng():  # building draws weights, which must not shift the asking cell's own draws
-            scorer = load_scorer(rebuild(self.folder.record), self.folder, numerics)
+            scorer = load_scorer(at_trained_size(rebuild(self.folder.record)), self.folder, numerics)
         if not isinstance(scorer, NetworkScorer):
             raise PluginError(f"Cell {self.id} is an estimator; it has no network.")
-        return scorer.net
+        return scorer
+
+    def _out_of_fold(self) -> np.ndarray:
+        if not self.inner:
+            raise PluginError(f"Cell {self.id} was not required out of folds: ask for Requirement(…, out_of_fold=5).")
+        sides = [folder.predictions().side("test") for folder in self.inner]
+        ids = np.concatenate([side.ids for side in sides])
+        order = np.argsort(ids)
+        place = np.searchsorted(ids, self.asker.splits.train.ids, sorter=order).clip(max=len(ids) - 1)
+        rows = order[place]
+        if len(ids) != len(rows) or not np.array_equal(ids[rows], self.asker.splits.train.ids):
+            raise StoreError(f"The out-of-fold scores of cell {self.id} are not those of the training side.")
+        scores: np.ndarray = np.concatenate([side.scores for side in sides])[rows]
+        return scores
 
 
 @dataclass(frozen=True)
@@ -54,16 +105,22 @@ class TrainingView:
         """Its cell id."""
         return self.cell.id
 
-    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
-        """Raise PluginError: what stands in the store are predictions of val and test."""
-        raise PluginError(
-            f"A sampler may not see the {side} scores of a required cell: it works on the training side alone. Score "
-            "the training samples with the cell's network()."
-        )
+    def scores(self, side: Literal["val", "out-of-fold"]) -> np.ndarray:
+        """Its out-of-fold scores of the training side. Raises PluginError for any other side."""
+        if side != "out-of-fold":
+            raise PluginError(
+                f"A sampler may not see the {side} scores of a required cell: it works on the training side alone. "
+                'Require it with out_of_fold=5 and ask for "out-of-fold", or score the training samples with network().'
+            )
+        return self.cell.scores(side)
 
     def network(self) -> nn.Module:
         """Its chosen network, in evaluation mode, on the CPU."""
         return self.cell.network()
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """What its network gives for a batch of the asking network's inputs."""
+        return self.cell.logits(batch)
 
 
 def for_sampler(required: Mapping[str, RequiredCell]) -> dict[str, RequiredCell]:
@@ -71,12 +128,24 @@ def for_sampler(required: Mapping[str, RequiredCell]) -> dict[str, RequiredCell]
     return {role: TrainingView(cell) for role, cell in required.items()}
 
 
-def required_cells(folder: CellFolder, requires: Mapping[str, str]) -> dict[str, RequiredCell]:
+def required_cells(folder: CellFolder, setup: Setup) -> dict[str, FinishedCell]:
     """The finished cells that a cell asks for, by role. Raises StoreError when one is not done."""
-    cells: dict[str, RequiredCell] = {}
-    for role, cell_id in requires.items():
-        other = CellFolder(folder.path.parent / cell_id)
+    requires: Mapping[str, str] = setup.record["requires"]
+    folders = {role: CellFolder(folder.path.parent / cell_id) for role, cell_id in requires.items()}
+    for role, other in folders.items():
         if other.state != "done":
-            raise StoreError(f"The required cell {cell_id} ({role}) is {other.state}; it must be done first.")
-        cells[role] = FinishedCell(other)
-    return cells
+            raise StoreError(f"The required cell {other.id} ({role}) is {other.state}; it must be done first.")
+    return {
+        role: FinishedCell(other, tuple(f for key, f in folders.items() if key.startswith(f"{role}/")), setup)
+        for role, other in folders.items()
+        if "/" not in role
+    }
+
+
+def val_note(setup: Setup, required: Mapping[str, FinishedCell]) -> tuple[str, ...]:
+    """A mark for a cell that used val for more than choosing its weights."""
+    roles = [role for role, cell in required.items() if "val" in cell.used]
+    if setup.model.fits != "val" and not roles:
+        return ()
+    how = f" (scores of {', '.join(roles)})" if roles else ""
+    return (f"val used for fitting{how}: its val score is not of unused samples",)

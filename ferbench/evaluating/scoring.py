@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from ferbench.nouns.model import Estimator
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Split, View
 from ferbench.nouns.views import RandomViews, TestViews
-from ferbench.store.store import CellFolder
 from ferbench.training.feed import open_feed
 from ferbench.training.inference import score_samples
 from ferbench.training.initialise import initialise
@@ -77,12 +76,15 @@ class EstimatorScorer:
     setup: Setup
     estimator: Estimator
     preparer: Preparer
+    given: Callable[[Split], Mapping[str, np.ndarray]]
+    """What required cells give, float32 [n, d] by role."""
 
     def scores(self, split: Split, tta: TestViews | None = None) -> np.ndarray:
         """See :class:`Scorer`. Raises TrainingError when the estimator returns scores of another shape."""
         if tta is not None and tta.name != "none":
             raise TrainingError(f"{self.setup.model.full_name} is an estimator; test-time views do not apply to it.")
-        scores = np.asarray(self.estimator.predict(prepared_arrays(self.setup, split, self.preparer)), np.float32)
+        inputs = {**prepared_arrays(self.setup, split, self.preparer), **self.given(split)}
+        scores = np.asarray(self.estimator.predict(inputs), np.float32)
         wanted = (len(split), len(self.setup.classes))
         if scores.shape != wanted:
             raise TrainingError(f"{self.setup.model.full_name} returned scores of shape {scores.shape}, not {wanted}.")
@@ -101,6 +103,8 @@ def finite(scores: np.ndarray, setup: Setup) -> np.ndarray:
 
 def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str, np.ndarray]:
     """A whole split as the recipe's ``input`` says, float32 [n, channels, height, width] by input name."""
+    if not setup.model.inputs:
+        return {}
     feed = open_feed(split, setup.recipe.input, torch.device("cpu"), 0)
     rows = np.arange(len(split))
     chunks = [rows[start : start + 1024] for start in range(0, len(rows), 1024)]
@@ -154,25 +158,6 @@ def make_estimator(setup: Setup) -> Estimator:
     """A fresh estimator of the cell's model."""
     estimator: Estimator = resolve(setup.model.estimator)(**setup.model_options.model_dump())
     return estimator
-
-
-def load_scorer(
-    setup: Setup, folder: CellFolder, numerics: Numerics, weights: Literal["best", "last"] = "best"
-) -> Scorer:
-    """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
-    path = folder.path / f"{weights}.safetensors"
-    preparer = make_preparer(setup)
-    if setup.model.build is None:
-        estimator = make_estimator(setup)
-        arrays, plain = read_estimator(path)
-        folder.verify(path.name)
-        estimator.restore(arrays, plain)
-        return EstimatorScorer(setup, estimator, preparer)
-    net, size = build_network(setup, numerics.device)
-    tensors = read_weights(path)
-    folder.verify(path.name)
-    net.load_state_dict(tensors)
-    return NetworkScorer(setup, net.eval(), numerics, preparer, size)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

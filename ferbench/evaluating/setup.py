@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferbench.data.inner import held_out
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits
 from ferbench.errors import DataError, PluginError, UnknownNameError, did_you_mean
@@ -68,6 +69,7 @@ def rebuild(record: Mapping[str, Any], installed: Installed | None = None) -> Se
     splits = make_splits(loaded, rule, record["fold"])
     if row["limit"] is not None:
         splits = Splits(limited(splits.train, row["limit"]), splits.val, splits.test, splits.notes)
+    splits = held_out(splits, rule, row.get("inner", ()))
     model, sampler = installed.model(full_name(row)), installed.sampler(row["sampler"])
     return Setup(
         installed=installed,

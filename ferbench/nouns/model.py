@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ferbench.nouns.emotions import LabelKind, Modality, Task
 from ferbench.nouns.paper import Paper, Reported
 from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.requirement import Requires
 from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Batch
 from ferbench.nouns.weights import Weights
@@ -37,17 +38,29 @@ class NetSpec:
 
 
 class RequiredCell(Protocol):
-    """A finished cell that a model or sampler asked for by role."""
+    """A finished cell that a model or sampler asked for by role. Nothing that trains is ever given test scores."""
 
     @property
     def id(self) -> str:
         """Its cell id."""
 
-    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
-        """Its stored predictions, float32 [n, k], in the order of the side's samples; samplers are refused them."""
+    def scores(self, side: Literal["val", "out-of-fold"]) -> np.ndarray:
+        """Its stored probabilities, float32 [n, k], in the order of the samples.
+
+        ``out-of-fold``: of the training side, each sample's by a network that has not seen it; the requirement must ask
+        for it. ``val``: the row is then marked, since its weights are no longer chosen on unused samples; samplers are
+        refused it. Raises PluginError for any other side.
+        """
 
     def network(self) -> nn.Module:
         """Its trained network, in evaluation mode, on the CPU. Raises PluginError for an estimator."""
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """What its network gives for a batch of the asking network's inputs, without gradients: float [n, classes].
+
+        Augmented pictures are brought to the size, channels and normalisation that the network was trained with; it
+        runs on the batch's device. Raises TrainingError where the pictures' normalisation cannot be undone.
+        """
 
 
 @dataclass(frozen=True)
@@ -104,7 +117,8 @@ class FitContext:
 class TrainingData:
     """Training samples of an estimator, prepared as its recipe's ``input`` says.
 
-    ``inputs``: float32 [n, channels, height, width] by input name. ``targets``: int64 [n] or float32 [n, k]; the
+    ``inputs``: float32 [n, channels, height, width] by input name, and float32 [n, d] by role where a requirement
+    ``gives`` something. ``targets``: int64 [n] or float32 [n, k]; the
     probabilities where labels would be drawn from them. ``weights``: float32 [n] or None.
     """
 
@@ -151,8 +165,10 @@ class Model:
 
     ``build(spec, **options)`` returns an :class:`torch.nn.Module`; ``estimator(**options)`` an :class:`Estimator`;
     ``objective(spec, **options)`` an :class:`Objective`. Each is a function or ``"package.module:name"``. ``requires``
-    names other models by role; their cells are trained first, on the same fold and seed, and shared. ``weights``: files
-    that its recipe, or an override of it, may name under ``init_from``. ``label_kinds``: forms of training targets that
+    names other models by role, or is a function of the options that does; their cells are trained first, on the same
+    fold and seed, and shared. ``fits``: the side on which an estimator is fitted; on ``val`` the row is marked, since
+    its val score is no longer of unused samples. ``weights``: files that its recipe, or an override of it, may name
+    under ``init_from``. ``label_kinds``: forms of training targets that
     it takes. ``reference``: the input and classes at which parameters and FLOPs are counted.
     ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``small`` maps such keys to values
     with which an epoch over 2,000 pictures takes at most half a minute on a CPU (a smaller ``recipe.input.size``,
@@ -168,7 +184,8 @@ class Model:
     variant: str = ""
     options: Options = field(default_factory=Options)
     objective: Callable[..., Objective] | str | None = None
-    requires: Mapping[str, str] = field(default_factory=dict)
+    requires: Requires = field(default_factory=dict)
+    fits: Literal["train", "val"] = "train"
     weights: Sequence[Weights] = ()
     tasks: tuple[Task, ...] = ("single-label",)
     label_kinds: tuple[LabelKind, ...] = ("hard", "soft", "drawn", "accepted")

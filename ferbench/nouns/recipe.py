@@ -62,13 +62,15 @@ class Stage(Settings):
 
     ``trainable``: patterns of the parameter names that learn, the others are frozen (``*``: all that the network does
     not freeze by itself). ``sides``: what it trains on; a stage that sees val forbids selection on val. ``start``: go
-    on from the last weights, or from the best so far.
+    on from the last weights, or from the best so far. ``sparsity``: this share of each layer's weights, the smallest
+    ones, is set to zero when the stage begins and stays there until it ends (dense-sparse-dense training).
     """
 
     epochs: int = Field(gt=0)
     trainable: tuple[str, ...] = ("*",)
     sides: tuple[Literal["train", "val"], ...] = ("train",)
     start: Literal["last", "best"] = "last"
+    sparsity: float = Field(0.0, ge=0, lt=1)
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
     loss: Loss | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ferbench.nouns.paper import Paper
+from ferbench.nouns.requirement import Requires
 from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Split
 
@@ -65,7 +66,7 @@ class Sampler:
     sample: Callable[[Split, SampleContext], Sample] | str
     description: str = ""
     options: Options = field(default_factory=Options)
-    requires: Mapping[str, str] = field(default_factory=dict)
+    requires: Requires = field(default_factory=dict)
     streams: bool = True
     """False where it needs all training samples in memory."""
     tags: frozenset[str] = frozenset()

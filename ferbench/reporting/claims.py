@@ -88,7 +88,7 @@ def remark(item: Reported, classes: int | None) -> str:
         found[0] += f" of {item.paper.authors.split(',')[0].strip()} ({item.paper.year})"
     if item.split != "test":
         found.append(f"on {item.split}")
-    if classes is not None and item.classes not in (0, classes):
+    if item.classes not in (0, classes):
         found.append(f"{item.classes} classes")
     if item.caveat:
         found.append(item.caveat)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ferbench.errors import StoreError
 from ferbench.reporting.board import Failure
@@ -59,9 +60,17 @@ def collect(outs: Sequence[Path], run: str | None = None, beside: Sequence[Path]
     by_row: dict[str, list[Cell]] = {}
     for cell in cells.values():
         by_row.setdefault(cell.record["row_id"], []).append(cell)
-    for row_id in dict.fromkeys(cell.record["row_id"] for cell in asked):
+    for cell in asked:
+        if is_inner(cell.record) and cell.status["state"] == "failed":
+            found.failures.append(Failure(cell.id, str(cell.record["label"]), str(cell.status.get("cause", ""))))
+    for row_id in dict.fromkeys(cell.record["row_id"] for cell in asked if not is_inner(cell.record)):
         _add_row(row_id, by_row[row_id], set(wanted), cells, found)
     return found
+
+
+def is_inner(record: Mapping[str, Any]) -> bool:
+    """Whether a cell only serves out-of-fold scores: its test samples are training samples of its row's others."""
+    return bool(record["row"].get("inner"))
 
 
 def _open(cell: Cell) -> bool:

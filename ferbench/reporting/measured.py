@@ -152,7 +152,8 @@ def notes_of(measured: Measured) -> list[str]:
     if mixed:
         notes.append(f"mixed environments: {', '.join(mixed)}")
     told = [note for cell in row.cells for note in cell.status.get("notes") or []]
-    return [*notes, *map(str, facts.get("notes", [])), *map(str, told)]
+    needs = [f"requires {need}" for need in facts.get("needs", [])]
+    return [*notes, *needs, *map(str, facts.get("notes", [])), *map(str, told)]
 
 
 def part_of_training(limit: int | float) -> str:

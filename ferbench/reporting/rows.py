@@ -91,7 +91,9 @@ class Row:
 
     @property
     def training_sides(self) -> tuple[str, ...]:
-        """Sides of the protocol on which the model was trained: ``train``, and ``val`` where a stage says so."""
+        """Sides on which the model was trained: ``train``, and ``val`` where a stage or the model says so."""
+        if self.facts.get("fits") == "val":
+            return ("train", "val")
         stages = self.key["recipe"].get("stages") or ()
         return ("train", "val") if any("val" in stage["sides"] for stage in stages) else ("train",)
 

@@ -148,7 +148,13 @@ class Run:
             launcher.close()
         return {
             "cells": [
-                {"id": cell.id, "label": cell.label, "done": cell.id in done, "requires": list(cell.requires)}
+                {
+                    "id": cell.id,
+                    "label": cell.label,
+                    "done": cell.id in done,
+                    "requires": list(cell.requires),
+                    "roles": dict(cell.record["requires"]),
+                }
                 for cell in plan.cells
             ],
             "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],

@@ -16,7 +16,7 @@ import numpy as np
 from ferbench.data.votes import votes_of
 from ferbench.errors import FerbenchError, StoreError
 from ferbench.evaluating.evaluation import compute_metrics, predictions_of, write_metrics
-from ferbench.evaluating.required import required_cells
+from ferbench.evaluating.required import required_cells, val_note
 from ferbench.evaluating.scoring import Scorer
 from ferbench.evaluating.setup import Setup, metrics_of, rebuild
 from ferbench.nouns.metric import Metric, Scored
@@ -88,11 +88,12 @@ def perform(folder: CellFolder, setup: Setup, metrics: Callable[[], list[Metric]
     ``metrics`` is asked when all predictions are made.
     """
     numerics = adopt(_environment(folder, setup))
-    sample = draw_sample(setup, required_cells(folder, setup.record["requires"]))
+    required = required_cells(folder, setup)
+    sample = draw_sample(setup, required)
     _write_sample(folder, setup, sample)
-    fitted = fit(setup, folder, numerics, sample)
+    fitted = fit(setup, folder, numerics, sample, required)
     faults = _evaluate(folder, setup, fitted, metrics)
-    notes = [*fitted.notes, *setup.splits.notes]
+    notes = [*fitted.notes, *val_note(setup, required), *setup.splits.notes]
     if folder.environment.get("went_on_with"):
         notes.append("went on in another environment after a stop")
     return fitted, {**fitted.facts, "notes": notes, "metric_faults": faults}

@@ -117,7 +117,8 @@ class Executor:
             if failed:
                 self.waiting.remove(cell)
                 cause = self.store.cell(failed).status.get("cause", "")
-                self._settle(cell, "failed", f"the required cell {failed} failed: {cause}")
+                name = self.store.cell(failed).record["label"]
+                self._settle(cell, "failed", f"the required cell {failed} ({name}) failed: {cause}")
                 continue
             ready = all(state == "done" for state in states.values())
             if ready and self.not_before.get(cell.id, 0.0) <= time.monotonic():

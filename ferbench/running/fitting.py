@@ -15,8 +15,9 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.splits import with_sample
-from ferbench.errors import PluginError
-from ferbench.evaluating.required import for_sampler, required_cells
+from ferbench.errors import PluginError, TrainingError
+from ferbench.evaluating.loading import Given
+from ferbench.evaluating.required import for_sampler
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
     NetworkScorer,
@@ -42,6 +43,7 @@ from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
 from ferbench.training.memory import leak_note
 from ferbench.training.precision import Numerics
+from ferbench.training.prepare import Preparer
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ def check_sample(name: str, sample: Sample, count: int) -> None:
         raise PluginError(f"Sampler {name} returned {', and '.join(faults)}.")
 
 
-def fit(setup: Setup, folder: CellFolder, numerics: Numerics, sample: Sample) -> Fitted:
+def fit(
+    setup: Setup, folder: CellFolder, numerics: Numerics, sample: Sample, required: Mapping[str, RequiredCell]
+) -> Fitted:
     """Train the cell's model and write its weights. Raises TrainingError and whatever the method raises."""
-    required = required_cells(folder, setup.record["requires"])
     if setup.model.build is None:
-        return _fit_estimator(setup, folder, sample, required)
+        return _fit_estimator(setup, folder, sample, required, Given(setup, folder, numerics))
     return _fit_network(setup, folder, numerics, sample, required)
 
 
@@ -179,14 +182,11 @@ def _for_all(sample: Sample, count: int, more: int) -> Sample:
     return Sample(indices=indices, weights=weights, batches=sample.batches)
 
 
-def _fit_estimator(setup: Setup, folder: CellFolder, sample: Sample, required: Mapping[str, RequiredCell]) -> Fitted:
-
+def _fit_estimator(
+    setup: Setup, folder: CellFolder, sample: Sample, required: Mapping[str, RequiredCell], given: Given
+) -> Fitted:
     estimator, preparer = make_estimator(setup), make_preparer(setup)
-    split = with_sample(setup.splits.train, sample)
-    rows = np.arange(len(split)) if sample.indices is None else sample.indices
-    weights = _for_all(sample, len(split), 0).weights
-    inputs = {name: value[rows] for name, value in prepared_arrays(setup, split, preparer).items()}
-    data = TrainingData(inputs, np.asarray(split.targets)[rows], None if weights is None else weights[rows])
+    data = _training_data(setup, sample, preparer, required, given)
     threads = folder.environment["threads"]
     context = FitContext(
         setup.record["seed"], threads, setup.classes, setup.dataset.task, setup.model_options, required
@@ -198,5 +198,29 @@ def _fit_estimator(setup: Setup, folder: CellFolder, sample: Sample, required: M
     contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     metadata = {"plain": json.dumps(dict(plain))}
     write_with(folder.path / "best.safetensors", lambda path: save_arrays(contiguous, path, metadata=metadata))
-    facts = {"train_seconds": seconds, "images_per_second": len(rows) / seconds if seconds else None}
-    return Fitted(EstimatorScorer(setup, estimator, preparer), facts)
+    facts = {"train_seconds": seconds, "images_per_second": len(data.targets) / seconds if seconds else None}
+    return Fitted(EstimatorScorer(setup, estimator, preparer, given), facts)
+
+
+def _training_data(
+    setup: Setup, sample: Sample, preparer: Preparer, required: Mapping[str, RequiredCell], given: Given
+) -> TrainingData:
+    """What an estimator is fitted on: train as the sampler changed it, or val as it is."""
+    if setup.model.fits == "val":
+        val = setup.splits.val
+        return TrainingData({**prepared_arrays(setup, val, preparer), **given(val)}, np.asarray(val.targets))
+    split = with_sample(setup.splits.train, sample)
+    rows = np.arange(len(split)) if sample.indices is None else sample.indices
+    weights = _for_all(sample, len(split), 0).weights
+    inputs = prepared_arrays(setup, split, preparer)
+    for role, needed in given.wanted.items():
+        if needed.gives == "features":
+            inputs[role] = given.of(role, split)
+        elif len(split) > len(setup.splits.train):
+            raise TrainingError(
+                f"The sampler {setup.sampler.name} adds samples, of which {role} has no out-of-fold scores."
+            )
+        else:
+            inputs[role] = required[role].scores("out-of-fold")
+    chosen = {name: value[rows] for name, value in inputs.items()}
+    return TrainingData(chosen, np.asarray(split.targets)[rows], None if weights is None else weights[rows])

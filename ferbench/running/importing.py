@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,7 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     predictions = predictions_of({"test": (splits.test, scores)})
     faults = write_evaluation(folder.path, predictions, metrics, dataset.task, {})
     folder.finish(ended=_now(), notes=[], metric_faults=faults)
-    _join_latest_run(store, folder.id)
+    join_latest_run(store, [folder.id])
     return folder.id
 
 
@@ -141,11 +142,12 @@ def _facts(where: Place, origin: Origin, decided: bool) -> dict[str, Any]:
     }
 
 
-def _join_latest_run(store: Store, key: str) -> None:
-    """Record a run of the latest one's cells and this one."""
+def join_latest_run(store: Store, keys: Sequence[str]) -> None:
+    """Record a run of the latest one's cells and these."""
     latest = store.run() if store.run_ids() else {"suite": {"name": "imported"}, "cells": [], "skipped": []}
-    if key not in latest["cells"]:
-        changes = {"id": store.new_run_id(), "started": _now(), "cells": [*latest["cells"], key]}
+    new = [key for key in keys if key not in latest["cells"]]
+    if new:
+        changes = {"id": store.new_run_id(), "started": _now(), "cells": [*latest["cells"], *new]}
         store.write_run({"schema": SCHEMA, **latest, **changes})
 
 

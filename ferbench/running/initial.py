@@ -82,9 +82,10 @@ def start_of(configured: Configured, installed: Installed, classes: tuple[str, .
 
 
 def _check_role(configured: Configured, role: str, installed: Installed) -> None:
-    place, required = f"{configured.model.full_name}: recipe.init_from.role", configured.model.requires
+    place, required = f"{configured.model.full_name}: recipe.init_from.role", configured.requires
     if role not in required:
         known = f"It requires: {', '.join(required)}." if required else "It requires no cells."
         raise SettingsError([Problem(place, f"the model requires no {role!r}.{did_you_mean(role, required)} {known}")])
-    if installed.model(required[role]).build is None:
-        raise SettingsError([Problem(place, f"{required[role]} is an estimator; it has no network to begin with")])
+    name = required[role].model
+    if installed.model(name).build is None:
+        raise SettingsError([Problem(place, f"{name} is an estimator; it has no network to begin with")])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ferbench.data.inner import held_out
 from ferbench.data.registry import Loaded, load
+from ferbench.data.splits import limited, make_splits
 from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
@@ -14,7 +16,7 @@ from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
-from ferbench.nouns.settings import Options, revised
+from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
@@ -22,6 +24,7 @@ from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.records import (
     Configured,
+    Inner,
     Place,
     Sampling,
     cell_record,
@@ -34,7 +37,9 @@ from ferbench.running.records import (
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
-from ferbench.suites import Override, applied, dotted, override, overrides_of, under
+from ferbench.running.requiring import check_chain, configured_as, inner_folds, required_of, told
+from ferbench.running.small import under_small_settings
+from ferbench.suites import Override, applied, dotted, overrides_of, under
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
@@ -163,13 +168,13 @@ class Planner:
         configured = self._configure(model)
         if self._skips(place, model, unsuited(label_kinds(place), configured)):
             return
-        once = sampling.sampler.name == "plain" and _seedless(model)
+        once = sampling.sampler.name == "plain" and _seedless(configured)
         before = dict(self.cells)
         keys: list[str] = []
         try:
             for fold in range(len(place.division.folds)):
                 for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
-                    keys.append(self._cell(place, sampling, configured, seed, fold, ()))
+                    keys.append(self._cell(place, sampling, configured, seed, fold))
         except UnfitError as error:
             self.cells = before
             self._skips(place, model, str(error))
@@ -192,44 +197,52 @@ class Planner:
             self._skip(f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}", why)
         return bool(why)
 
-    def _configure(self, model: Model, required: bool = False) -> Configured:
+    def _configure(self, model: Model) -> Configured:
         """Apply suite, ``--epochs`` and ``--set``; a required model only follows ``small`` and ``--epochs``."""
-        recipe, options, modified = small_settings(model) if self.part.small else (model.recipe, model.options, [])
+        recipe, options, modified = under_small_settings(model, self.part.small)
         name = model.full_name
         if self.part.epochs is not None and model.build is not None:
             modified += ["epochs"] if self.part.epochs != recipe.total_epochs else []
             recipe = recipe.with_epochs(self.part.epochs)
-        if not required:
-            if self.part.selection is not None and model.build is not None:
-                recipe = revised(recipe, {"selection": self.part.selection}, f"{name}: recipe")
-            changes = under("recipe", self.overrides, name)
-            if model.build is None:
-                changes = {key: value for key, value in changes.items() if key.startswith("input.")}
-            if "epochs" in changes and recipe.stages:
-                mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
-                raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
-            revised_recipe, keys = applied(recipe, changes, f"{name}: recipe")
-            option_changes = under("model.options", self.overrides, name)
-            revised_options, option_keys = applied(options, option_changes, f"{name}: options")
-            assert isinstance(revised_recipe, Recipe)
-            recipe, options = revised_recipe, type(options).model_validate(revised_options.model_dump())
-            modified += [*keys, *(f"options.{key}" for key in option_keys)]
-            self._use("recipe", name, keys)
-            self._use("model.options", name, option_keys)
-        return Configured(model, recipe, options.model_dump(mode="json"), tuple(modified), self.part.small)
+        if self.part.selection is not None and model.build is not None:
+            recipe = revised(recipe, {"selection": self.part.selection}, f"{name}: recipe")
+        changes = under("recipe", self.overrides, name)
+        if model.build is None:
+            changes = {key: value for key, value in changes.items() if key.startswith("input.")}
+        if "epochs" in changes and recipe.stages:
+            mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
+            raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
+        revised_recipe, keys = applied(recipe, changes, f"{name}: recipe")
+        option_changes = under("model.options", self.overrides, name)
+        revised_options, option_keys = applied(options, option_changes, f"{name}: options")
+        assert isinstance(revised_recipe, Recipe)
+        recipe, options = revised_recipe, type(options).model_validate(revised_options.model_dump())
+        modified += [*keys, *(f"options.{key}" for key in option_keys)]
+        self._use("recipe", name, keys)
+        self._use("model.options", name, option_keys)
+        return Configured(model, recipe, options.model_dump(mode="json"), tuple(modified), small=self.part.small)
 
     def _use(self, root: str, scope: str, keys: tuple[str, ...]) -> None:
         for key in keys:
             self.used |= {f"{root}.{key}", f"{scope}:{root}.{key}"}
 
     def _cell(
-        self, place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int, chain: tuple[str, ...]
+        self,
+        place: Place,
+        sampling: Sampling,
+        configured: Configured,
+        seed: int,
+        fold: int,
+        chain: tuple[Configured, ...] = (),
+        inner: Inner = (),
     ) -> str:
-        """Plan a cell and what it requires; return its id."""
+        """Plan a cell and what it requires; return its id. ``inner``: the part of train that is held out, if any."""
         _check_views(place, configured)
         start = start_of(configured, self.installed, place.division.folds[fold].classes)
-        requires = self._required(place, sampling, configured.model, seed, fold, chain)
-        row = row_key(place, sampling, configured, self.part.limit, start.hashes)
+        required = self._required(place, sampling, configured, seed, fold, chain, inner)
+        requires = required.ids
+        rows = {role: self.cells[needed].record["row_id"] for role, needed in requires.items()}
+        row = row_key(place, sampling, configured, self.part.limit, start.hashes, inner, rows)
         infos = {
             info.name: info
             for info in (
@@ -240,7 +253,7 @@ class Planner:
         sources = {name: info.source_hash for name, info in infos.items()}
         key = cell_id(row, seed, fold, requires, sources)
         if key not in self.cells:
-            name = label(place, sampling, configured, seed, fold)
+            name = label(place, sampling, configured, seed, fold, inner)
             data_plugin = self.installed.plugin_of("datasets", place.loaded.dataset.name)
             identity = {
                 "id": key,
@@ -253,7 +266,9 @@ class Planner:
             }
             loads = what_to_load(self.installed, [*infos.values(), data_plugin], self.request.plugins)
             begun = self.cells[requires[start.role]].record if start.role else None
-            shown = facts(place, configured, fold, self.part.limit, start.seen(row, begun))
+            seen = start.seen(row, begun)
+            shown = facts(place, configured, fold, self.part.limit, seen, required.told)
+            shown |= self._inner_sizes(place, fold, inner)
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -261,26 +276,47 @@ class Planner:
         return key
 
     def _required(
-        self, place: Place, sampling: Sampling, model: Model, seed: int, fold: int, chain: tuple[str, ...]
-    ) -> dict[str, str]:
-        """Plan the cells that a model and its sampler require; return their ids by role."""
-        if model.full_name in chain:
-            raise SettingsError([Problem(model.full_name, f"requires itself: {' → '.join([*chain, model.full_name])}")])
-        both = sorted(set(sampling.sampler.requires) & set(model.requires))
-        if both:
-            message = f"sampler {sampling.sampler.name} and the model both require a {', '.join(both)}"
-            raise SettingsError([Problem(model.full_name, message)])
-        requires = {}
-        for role, name in {**sampling.sampler.requires, **model.requires}.items():
-            needed = self.installed.model(name)
-            configured = self._configure(needed, required=True)
-            why = misfit(place, self.plain.sampler, needed) or unsuited(label_kinds(place), configured)
+        self,
+        place: Place,
+        sampling: Sampling,
+        asker: Configured,
+        seed: int,
+        fold: int,
+        chain: tuple[Configured, ...],
+        inner: Inner,
+    ) -> Required:
+        """Plan the cells that a model and its sampler require, on the training samples that the asker may see."""
+        ids: dict[str, str] = {}
+        texts = []
+        for role, needed in required_of(sampling, asker).items():
+            configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
+            check_chain((*chain, asker), configured)
+            why = misfit(place, self.plain.sampler, configured.model) or unsuited(label_kinds(place), configured)
             if why:
-                raise SettingsError([Problem(model.full_name, f"requires {name}, which does not fit: {why}")])
-            own_seed = DETERMINISTIC_SEED if _seedless(needed) else seed
-            inner = (*chain, model.full_name)
-            requires[role] = self._cell(place, self.plain, configured, own_seed, fold, inner)
-        return requires
+                raise UnfitError(f"it requires {configured.shown} as {role}, which does not fit: {why}")
+            own_seed = DETERMINISTIC_SEED if _seedless(configured) else seed
+            parts = {role: inner} | {key: (*inner, part) for key, part in inner_folds(role, needed)}
+            for key, part in parts.items():
+                ids[key] = self._cell(place, self.plain, configured, own_seed, fold, (*chain, asker), part)
+            texts.append(told(role, needed, configured, self.cells[ids[role]].record["facts"]["needs"]))
+        return Required(ids, tuple(texts))
+
+    def _inner_sizes(self, place: Place, fold: int, inner: Inner) -> dict[str, int]:
+        """Numbers of samples where a part of train is held out."""
+        if not inner:
+            return {}
+        splits = make_splits(place.loaded, place.rule, fold)
+        train = splits.train if self.part.limit is None else limited(splits.train, self.part.limit)
+        splits = held_out(replace(splits, train=train), place.rule, inner)
+        return {"n_train": len(splits.train), "n_test": len(splits.test)}
+
+
+@dataclass(frozen=True)
+class Required:
+    """Ids of required cells by role (``role/1-of-5``: without a part of train), and each requirement for people."""
+
+    ids: dict[str, str]
+    told: tuple[str, ...]
 
 
 def _check_views(place: Place, configured: Configured) -> None:
@@ -295,21 +331,8 @@ def _check_views(place: Place, configured: Configured) -> None:
         drawn_augmentation(recipe, f"{model.full_name}: recipe.tta")
 
 
-def small_settings(model: Model) -> tuple[Recipe, Options, list[str]]:
-    """A model's recipe and options under its small settings, and the keys that these change.
-
-    Raises SettingsError for a key that it does not have, or a value that does not fit.
-    """
-    overrides = [override(key, value) for key, value in model.small.items()]
-    place = f"{model.full_name}: small"
-    recipe = revised(model.recipe, under("recipe", overrides), place)
-    options = revised(model.options, under("model.options", overrides), place)
-    names = [key.removeprefix("recipe.").removeprefix("model.") for key in model.small]
-    return recipe, options, names
-
-
-def _seedless(model: Model) -> bool:
-    return model.deterministic and not model.requires
+def _seedless(configured: Configured) -> bool:
+    return configured.model.deterministic and not configured.requires
 
 
 def keys_of(model: Model) -> list[str]:

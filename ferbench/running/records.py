@@ -19,11 +19,15 @@ from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
 from ferbench.nouns.losses import LABEL_KINDS
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.requirement import Requirement, requirements_of
 from ferbench.nouns.sampler import Sampler
+from ferbench.nouns.settings import validated
 from ferbench.nouns.suite import RunSettings
 from ferbench.plugins import Installed, PluginInfo
 
 SCHEMA = 1
+Inner = tuple[tuple[int, int], ...]
+"""(folds, fold) of each inner division of the training side, the outer one first."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,31 @@ class Place:
 
 @dataclass(frozen=True)
 class Configured:
-    """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed."""
+    """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed.
+
+    ``asked``: keys of the recipe that whoever requires it asks for.
+    """
 
     model: Model
     recipe: Recipe
     options: Mapping[str, Any]
     modified: tuple[str, ...]
+    asked: tuple[str, ...] = ()
     small: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Its name for people, with options that are not its own: ``student (rounds=2)``."""
+        own = self.model.options.model_dump(mode="json")
+        changed = {key: value for key, value in self.options.items() if value != own[key]}
+        parts = [f"{key}={value}" for key, value in changed.items()]
+        parts += [f"{key}={found_at(self.key, key)}" for key in self.asked]
+        return f"{self.model.full_name} ({', '.join(parts)})" if parts else self.model.full_name
+
+    @property
+    def requires(self) -> dict[str, Requirement]:
+        """What it requires with these options, by role."""
+        return requirements_of(self.model, validated(type(self.model.options), self.options))
 
     @property
     def key(self) -> dict[str, Any]:
@@ -51,6 +73,14 @@ class Configured:
         if self.model.build is None:
             return {"input": self.recipe.input.model_dump(mode="json")}
         return self.recipe.model_dump(mode="json")
+
+
+def found_at(data: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key of plain data; None where there is none."""
+    node: Any = data
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 @dataclass(frozen=True)
@@ -62,9 +92,18 @@ class Sampling:
 
 
 def row_key(
-    place: Place, sampling: Sampling, configured: Configured, limit: int | float | None, weights: Mapping[str, str]
+    place: Place,
+    sampling: Sampling,
+    configured: Configured,
+    limit: int | float | None,
+    weights: Mapping[str, str],
+    inner: Inner,
+    requires: Mapping[str, str],
 ) -> RowKey:
-    """The key of the row to which a cell belongs; ``weights``: the initial ones by name, with their SHA-256."""
+    """The key of the row to which a cell belongs; ``weights``: the initial ones by name, with their SHA-256.
+
+    ``requires``: ids of the rows of required cells.
+    """
     return RowKey(
         dataset=place.loaded.dataset.name,
         fingerprint=place.loaded.fingerprint,
@@ -79,13 +118,16 @@ def row_key(
         weights=dict(weights),
         limit=limit,
         small=configured.small,
+        inner=inner,
+        requires=dict(requires),
     )
 
 
-def label(place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int) -> str:
+def label(place: Place, sampling: Sampling, configured: Configured, seed: int, fold: int, inner: Inner = ()) -> str:
     """A cell's name for people."""
-    text = f"{configured.model.full_name} · {place.loaded.dataset.name}@{place.rule.name} · seed {seed}"
+    text = f"{configured.shown} · {place.loaded.dataset.name}@{place.rule.name} · seed {seed}"
     text += f" · fold {fold}" if len(place.division.folds) > 1 else ""
+    text += "".join(f" · without part {part + 1} of {folds}" for folds, part in inner)
     return text + (f" · {sampling.sampler.name}" if sampling.sampler.name != "plain" else "")
 
 
@@ -124,11 +166,17 @@ def what_to_load(installed: Installed, infos: Iterable[PluginInfo], files: Seque
 
 
 def facts(
-    place: Place, configured: Configured, fold: int, limit: int | float | None, trained_on: Sequence[str] = ()
+    place: Place,
+    configured: Configured,
+    fold: int,
+    limit: int | float | None,
+    trained_on: Sequence[str] = (),
+    needs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the table shows beside the results, none of it part of the id.
 
-    ``trained_on``: what its initial weights have seen beyond the row's own training data.
+    ``trained_on``: what its initial weights have seen beyond the row's own training data. ``needs``: what it requires,
+    for people.
     """
     model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
     trained = model.build is not None
@@ -150,6 +198,8 @@ def facts(
         "extra_data": ", ".join(dict.fromkeys(filter(None, [model.extra_data, *trained_on]))),
         "epochs": configured.recipe.total_epochs if trained else None,
         "recipe_epochs": model.recipe.total_epochs if trained else None,
+        "needs": list(needs),
+        "fits": model.fits,
         "reported": [asdict(item) | {"paper": None} for item in model.reported],
     }
 
@@ -164,6 +214,8 @@ def misfit(place: Place, sampler: Sampler, model: Model) -> str:
         return f"training labels are {kind}, the model takes {', '.join(model.label_kinds)}"
     if dataset.modality != model.modality:
         return f"the data are {dataset.modality}, the model takes {model.modality}"
+    if model.fits == "val" and sampler.name != "plain":
+        return f"the model is fitted on val, which the sampler {sampler.name} does not change"
     missing = set(model.inputs) - set(dataset.inputs)
     if missing:
         return f"the data have no input {', '.join(sorted(missing))}"

@@ -55,7 +55,8 @@ class View:
         line = Text(f"[{self.ended}/{self.total}] ", "dim")
         line.append(f"{state:<7}", COLOURS.get(state, ""))
         line.append(f" {cell.label}")
-        line.append(f"  {_outcome(folder.status, folder.metrics() if state == 'done' else {})}", "dim")
+        tested = "held-out" if cell.record["row"].get("inner") else "test"
+        line.append(f"  {_outcome(folder.status, folder.metrics() if state == 'done' else {}, tested)}", "dim")
         self.console.print(line, soft_wrap=True)
 
     def _drawn(self, board: Board) -> Group:
@@ -96,11 +97,11 @@ class View:
         return duration(elapsed * (1 - done) / (done - begun)) if done > begun else "–"
 
 
-def _outcome(status: dict[str, Any], metrics: dict[str, Any]) -> str:
+def _outcome(status: dict[str, Any], metrics: dict[str, Any], tested: str) -> str:
     if status.get("state") != "done":
         return str(status.get("cause", "")).partition("\n")[0]
     score = next(((name, value) for name, value in metrics.get("test", {}).items() if isinstance(value, float)), None)
-    shown = f"test {score[0]} {score[1]:.3f}, " if score else ""
+    shown = f"{tested} {score[0]} {score[1]:.3f}, " if score else ""
     return f"{shown}{duration(status.get('seconds', 0.0))}"
 
 

@@ -27,7 +27,8 @@ class Freed:
 def to_free(store: Store, policy: Policy) -> list[Freed]:
     """What ``policy`` frees, largest first. Cells that a living process holds are left alone."""
     cells = list(store.cells)
-    required = {key for cell in cells for key in cell.record["requires"].values()}
+    # Of an inner fold (``role/1-of-5``) others need the predictions alone.
+    required = {key for cell in cells for role, key in cell.record["requires"].items() if "/" not in role}
     found: list[Freed] = []
     for cell in cells:
         if not is_live(cell.path / "lease.json"):
@@ -53,14 +54,16 @@ def _of_cell(cell: CellFolder, policy: Policy, required: set[str]) -> list[Freed
         return [*found, _item(best, "weights"), _item(last, "weights")]
     found.append(_item(last, "last weights of a finished training"))
     if not _can_rank(cell.record) and cell.id not in required:
-        found.append(_item(best, "of a row that is not ranked"))
+        inner = bool(cell.record["row"].get("inner"))
+        found.append(_item(best, "of an inner fold" if inner else "of a row that is not ranked"))
     return found
 
 
 def _can_rank(record: dict[str, Any]) -> bool:
     row = record["row"]
     return (
-        row["limit"] is None
+        not row.get("inner")
+        and row["limit"] is None
         and not row.get("small")
         and not record["facts"]["partial"]
         and row["recipe"].get("selection") != "oracle"

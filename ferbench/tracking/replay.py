@@ -13,6 +13,7 @@ from ferbench.errors import StoreError
 from ferbench.nouns.metric import Metric
 from ferbench.plugins import Installed
 from ferbench.reporting.board import Block, Leaderboard, Record
+from ferbench.reporting.collecting import is_inner
 from ferbench.reporting.leaderboard import build
 from ferbench.store.store import Store
 from ferbench.tracking.book import Book
@@ -71,6 +72,8 @@ class Replay:
             book = self._book(str(run["suite"]["name"]), stale)
             folder = self.store.cell(cell_id)
             told = Told(folder.record, folder.status)
+            if is_inner(told.record):
+                return
             if run_key(run_id) not in book.known:
                 cells = self._told()
                 book.open(run_entry(run, [cells[key] for key in run["cells"] if key in cells], None))
@@ -103,7 +106,9 @@ class Replay:
         found = {}
         for folder in self.store.cells:
             try:
-                found[folder.id] = Told(folder.record, folder.status)
+                told = Told(folder.record, folder.status)
+                if not is_inner(told.record):
+                    found[folder.id] = told
             except StoreError as error:
                 self.faults.append(str(error))
         return found

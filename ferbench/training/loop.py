@@ -31,6 +31,7 @@ from ferbench.training.mixing import mix
 from ferbench.training.optim import make_optimizer
 from ferbench.training.precision import seed_everything
 from ferbench.training.prepare import crops_of
+from ferbench.training.pruning import Masks, found, hold, pruned
 from ferbench.training.schedule import LearningRate
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
@@ -99,9 +100,11 @@ class StageRun:
         self.rate = LearningRate(schedule, self.optimizer, settings.lr, self.steps * stage.epochs, stage.epochs)
         self.by_accuracy = _by_accuracy(schedule, job)
         ema = job.recipe.ema
+        self.masks: Masks = () if kept else pruned(net, stage.sparsity)
         self.average = _averaged(net, ema.decay) if ema else None
         if kept:
             self._restore(kept)
+            self.masks = found(net, stage.sparsity)
         if job.compiled:
             compile_network(net)
             if self.average:
@@ -167,6 +170,7 @@ class StageRun:
             batch = mix(batch, _known(self.stage.augmentation), len(job.classes), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
             result, chunks = training_step(self.stepper, batch, context, progress.micro_batches)
+            hold(self.masks)
             progress.micro_batches = max(progress.micro_batches, chunks)
             progress.step += 1
             if self.average and ema and progress.step % ema.every == 0:

@@ -88,6 +88,21 @@ class Preparer:
 
         return self._each_picture(batch, prepared)
 
+    def restored(self, x: torch.Tensor) -> torch.Tensor:
+        """Undo the normalisation of pictures float32 [n, c, h, w]: uint8, rounded. Raises TrainingError where none can.
+
+        What erasing and mixing made of them stays.
+        """
+        if by_picture(self.settings):
+            how = "equalise" if self.settings.equalise else f"normalise = '{self.settings.normalise}'"
+            raise TrainingError(
+                f"recipe.input.{how} looks at each picture as a whole and cannot be undone for a network that takes "
+                "pictures otherwise. Choose unit, signed, imagenet or mean-std, or the required network's own input."
+            )
+        moments = (torch.tensor(values, device=x.device).view(-1, 1, 1) for values in self._moments(x.shape[1]))
+        mean, std = moments
+        return ((x * std + mean) * 255).round_().clamp_(0, 255).to(torch.uint8)
+
     def _each_picture(self, batch: Batch, prepared: Callable[[torch.Tensor], torch.Tensor], times: int = 1) -> Batch:
         def one(value: Any) -> Any:
             if not is_picture(value):

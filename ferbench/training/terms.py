@@ -61,13 +61,13 @@ def with_terms(objective: Objective, terms: tuple[Term, ...]) -> Objective:
     return WithTerms(objective, terms) if terms else objective
 
 
-def last_linear(net: nn.Module, classes: int) -> nn.Linear:
+def last_linear(net: nn.Module, classes: int, who: str = "the term centre") -> nn.Linear:
     """The network's last linear layer with an output for each class. Raises TrainingError where there is none."""
     found = [module for module in net.modules() if isinstance(module, nn.Linear) and module.out_features == classes]
     if not found:
         raise TrainingError(
-            f"The term centre takes the features that the last linear layer is given, but {type(net).__name__} has no "
-            f"torch.nn.Linear with {classes} outputs. Let it end with one, or leave the term out of recipe.terms."
+            f"{who[0].upper()}{who[1:]} takes what the last linear layer is given, but {type(net).__name__} has no "
+            f"torch.nn.Linear with {classes} outputs. Let it end with one, or do without {who}."
         )
     return found[-1]
 

@@ -11,6 +11,7 @@ COMMANDS = [
     ("run",),
     ("leaderboard",),
     ("evaluate",),
+    ("ensemble",),
     ("predict",),
     ("import",),
     ("ui",),

@@ -77,8 +77,9 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, finished: 
     assert shown.code == 0
     lines = shown.out.splitlines()
     states = [line.split()[1:3] for line in lines[:-1]]
-    assert states == [["done", "tiny"], ["done", "student"], ["done", "nearest"], ["to", "do"]]
-    assert f"← {finished.cell('tiny').id[:8]}" in lines[1]
+    assert states == [["done", "student"], ["done", "└─"], ["done", "nearest"], ["to", "do"]]
+    assert lines[1].startswith(finished.cell("tiny").id[:8])
+    assert "└─ teacher: tiny · squares@official" in lines[1], "what is required stands below what requires it"
     assert "4 cells, 1 to do" in lines[-1]
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
@@ -86,7 +87,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, finished: 
 def test_a_dry_run_as_json(run: Run) -> None:
     facts = run("-m", "nearest", "-m", "tiny", "-d", "squares", "-d", "clips", "--seeds", "1", "--dry-run", "--json")
     assert set(facts.json) == {"cells", "skipped", "estimated_hours", "cells_not_estimated", "warnings"}
-    assert all(set(cell) == {"id", "label", "done", "requires"} for cell in facts.json["cells"])
+    assert all(set(cell) == {"id", "label", "done", "requires", "roles"} for cell in facts.json["cells"])
     assert len(facts.json["cells"]) == 3
     assert facts.json["cells_not_estimated"] == 3, "run.probe is off"
     assert [item["what"] for item in facts.json["skipped"]] == ["nearest on clips@official"]

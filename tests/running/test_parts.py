@@ -11,8 +11,9 @@ import pytest
 import ferbench
 from ferbench import SettingsError
 from ferbench.plugins import discover
-from ferbench.running.plan import Plan, make_plan, small_settings
+from ferbench.running.plan import Plan, make_plan
 from ferbench.running.request import Request
+from ferbench.running.small import under_small_settings
 from ferbench.suites import parse_limit, parse_override
 from tests.contract import PLUGIN, Contract
 
@@ -143,7 +144,7 @@ def test_a_small_suite_trains_each_model_under_its_own_small_settings_and_ranks_
 def test_small_settings_that_a_model_does_not_have_are_named() -> None:
     model = replace(discover(files=[PLUGIN]).model("tiny"), small={"model.options.depth": 1})
     with pytest.raises(SettingsError, match=r"tiny: small.*depth"):
-        small_settings(model)
+        under_small_settings(model, small=True)
 
 
 def test_asking_for_what_no_row_has_names_the_rows(suite: Path) -> None:
