@@ -18,6 +18,7 @@ from ferbench.nouns.reference import resolve
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import Suite
 from ferbench.plugins import Kind
+from ferbench.training.modalities import recipe_misfit
 
 DRAWS = 50
 PERCENT_METRICS = 1.0
@@ -36,6 +37,9 @@ def resolves(subject: Subject[Model]) -> Outcome:
         again = type(settings).model_validate(settings.model_dump(mode="json"))
         if again != settings:
             return failed(f"its {what}, written down and read again, is another", "Use fields that JSON can hold.")
+    why = recipe_misfit(model.recipe, model.modality)
+    if why:
+        return failed(why, "Take it out of the recipe, or say which modality the model takes.")
     if model.build is not None:
         seen_size(model.recipe, raw_size(model.recipe, spec_of(model).size))
     if not set(spec_of(model).inputs) >= set(model.inputs):

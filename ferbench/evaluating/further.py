@@ -12,7 +12,7 @@ from ferbench.data.splits import make_splits
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
-from ferbench.evaluating.scoring import Scorer, check_views, load_scorer, raw_shape
+from ferbench.evaluating.scoring import Scorer, check_views, load_scorer, raw_shapes
 from ferbench.evaluating.setup import Setup, find_protocol, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule
@@ -108,6 +108,7 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         check_views(setup, wanted.tta, "--tta")
     other, rule = wanted.other or (setup.loaded, setup.rule)
     dataset = other.dataset
+    _check_alike(setup, other)
     key = {
         "weights": wanted.weights,
         "tta": (wanted.tta or setup.recipe.tta).model_dump(mode="json"),
@@ -132,10 +133,27 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     return {"cell": folder.id, "evaluation": target.name, **key, "metrics": folder.metrics(target.name)}
 
 
+def _check_alike(setup: Setup, other: Loaded) -> None:
+    """Raise DataError where a cell's model cannot be shown another data set, whatever its classes."""
+    own, held = setup.loaded, f"{other.dataset.name} holds {other.dataset.modality}"
+    if other.dataset.modality != own.dataset.modality:
+        raise DataError(f"The model was trained on {own.dataset.modality}, and {held}.")
+    if own.dataset.modality != "eeg" or own.inputs is None or other.inputs is None:
+        return
+    for name in setup.model.inputs:
+        trained, given = own.inputs[name].shape[1:], other.inputs[name].shape[1:]
+        if trained != given:
+            raise DataError(
+                f"The model was trained on {name} of {trained} channels and samples, and {held} of {given}."
+            )
+
+
 def _at_trained_size(setup: Setup) -> Setup:
     """The same setup with size and channels of the pictures fixed: another data set's may differ."""
+    if setup.dataset.modality == "eeg":
+        return setup
     settings = setup.recipe.input
-    channels, height, _ = raw_shape(setup)
+    channels, height, _ = raw_shapes(setup).picture
     fixed = {"size": settings.size or height, "channels": settings.channels or channels}
     recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update=fixed)})
     return replace(setup, recipe=recipe)

@@ -35,6 +35,7 @@ from ferbench.running.records import (
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
 from ferbench.suites import Override, applied, dotted, overrides_of, under
+from ferbench.training.modalities import recipe_misfit
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
@@ -161,7 +162,9 @@ class Planner:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
         configured = self._configure(model)
-        if self._skips(place, model, unsuited(label_kinds(place), configured)):
+        modality = place.loaded.dataset.modality
+        why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
+        if self._skips(place, model, why):
             return
         once = sampling.sampler.name == "plain" and _seedless(model)
         before = dict(self.cells)
@@ -275,6 +278,7 @@ class Planner:
             needed = self.installed.model(name)
             configured = self._configure(needed, required=True)
             why = misfit(place, self.plain.sampler, needed) or unsuited(label_kinds(place), configured)
+            why = why or recipe_misfit(configured.recipe, place.loaded.dataset.modality)
             if why:
                 raise SettingsError([Problem(model.full_name, f"requires {name}, which does not fit: {why}")])
             own_seed = DETERMINISTIC_SEED if _seedless(needed) else seed

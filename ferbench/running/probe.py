@@ -54,7 +54,7 @@ def probe_cell(path: Path) -> dict[str, float]:
     setup = rebuild(CellFolder(path).record)
     run = RunSettings.model_validate(setup.record["run"])
     numerics = adopt(describe(run, setup.recipe, samples=0))
-    net, size = build_network(setup, numerics.device)
+    net, spec = build_network(setup, numerics.device)
     batch = setup.recipe.batch_size
     few = _first(setup.splits.train, batch * STEPS)
     part = Part(
@@ -71,7 +71,7 @@ def probe_cell(path: Path) -> dict[str, float]:
         classes=setup.classes,
         numerics=numerics,
         preparer=make_preparer(setup),
-        size=size,
+        size=spec.size,
         parts=dict.fromkeys(stages, part),
         val=val,
         watch=watch,
