@@ -34,8 +34,11 @@ _OF_MODALITY: tuple[Kind, ...] = ("model", "dataset")
 """Kinds that are written anew for each modality."""
 
 _READERS: Mapping[tuple[Kind, Modality], tuple[str, ...]] = {
-    # decord is made for x86-64 alone; elsewhere the package installs, and reading a clip says what is missing
-    ("dataset", "video"): ("decord>=0.6; platform_machine == 'x86_64' or platform_machine == 'AMD64'", "pillow>=10.3"),
+    ("dataset", "video"): (
+        # There is no decord for other machines; there the package installs, and reading a clip says what is missing.
+        "decord>=0.6; sys_platform != 'darwin' and (platform_machine == 'x86_64' or platform_machine == 'AMD64')",
+        "pillow>=10.3",
+    ),
     ("dataset", "eeg"): ("mne>=1.6", "scipy>=1.11"),
 }
 """What a package needs beside ferbench to read its data."""

@@ -14,9 +14,9 @@ Moments = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of each channel, in units of the data."""
 
 AT_ONCE = 256
-FLAT = 1e-12
-"""Standard deviation below which a channel of a window has no signal, and is not divided by it; signals are in volts
-or in microvolts."""
+FLAT, ROUNDING = 1e-12, 1e-6
+"""Standard deviation up to which a channel has no signal, and is not divided by it: a number that is small in volts as
+in microvolts, and a share of its mean, which float32 cannot tell from zero."""
 
 
 def normalised_signal(x: torch.Tensor, normalise: str, moments: Moments | None) -> torch.Tensor:
@@ -27,9 +27,11 @@ def normalised_signal(x: torch.Tensor, normalise: str, moments: Moments | None) 
     """
     x = x.float()
     if normalise == "each":
-        centred = x - x.mean(dim=2, keepdim=True)
+        mean = x.mean(dim=2, keepdim=True)
+        centred = x - mean
         spread = centred.square().mean(dim=2, keepdim=True).sqrt_()
-        return centred / torch.where(spread > FLAT, spread, 1.0)
+        flat = spread <= FLAT + ROUNDING * mean.abs()
+        return torch.where(flat, 0.0, centred / torch.where(flat, 1.0, spread))
     if moments is None:
         return x
     mean, std = (torch.tensor(values, device=x.device).unsqueeze(1) for values in moments)
@@ -52,7 +54,7 @@ def signal_moments(split: Split, names: Sequence[str]) -> dict[str, Moments]:
             totals[name] = _joined(totals[name], part) if name in totals else part
     for name, (count, mean, squares) in totals.items():
         std = np.sqrt(squares / count)
-        flat = np.flatnonzero(std <= FLAT)
+        flat = np.flatnonzero(std <= FLAT + ROUNDING * np.abs(mean))
         if len(flat):
             raise DataError(
                 f"Channel {int(flat[0])} of {name} is constant in the training split; leave it out, or set "

@@ -103,7 +103,7 @@ class Maskless(Sound):
     """Takes the mean over all frames of a clip, also those that only fill it up."""
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2]).mean(dim=1)  # type: ignore[no-any-return]
+        return super().forward(x.flatten(0, 1)).view(*x.shape[:2], -1).mean(dim=1)
 
 
 class Masked(Sound):
@@ -111,8 +111,8 @@ class Masked(Sound):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         real = torch.ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
-        scores = super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2]) * real.unsqueeze(2)
-        return scores.sum(dim=1) / real.sum(dim=1, keepdim=True)  # type: ignore[no-any-return]
+        scores = super().forward(x.flatten(0, 1)).view(*x.shape[:2], -1) * real.unsqueeze(2)
+        return scores.sum(dim=1) / real.sum(dim=1, keepdim=True)
 
 
 class Electrodes(nn.Module):
