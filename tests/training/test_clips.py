@@ -168,6 +168,7 @@ def test_what_does_not_apply_to_a_modality_is_said(modality: Modality, changes: 
 
 
 def test_networks_with_convolutions_over_time_keep_their_layout() -> None:
-    net = channels_last(nn.Sequential(nn.Conv3d(3, 4, 3), nn.Conv2d(3, 4, 3)))
-    assert net[1].weight.is_contiguous(memory_format=torch.channels_last)
-    assert net[0].weight.is_contiguous()
+    over_time, over_space = nn.Conv3d(3, 4, 3), nn.Conv2d(3, 4, 3)
+    channels_last(nn.Sequential(over_time, over_space))
+    assert over_space.weight.is_contiguous(memory_format=torch.channels_last)
+    assert over_time.weight.is_contiguous()
