@@ -37,10 +37,10 @@ def installed() -> Installed:
 
 @pytest.fixture
 def packages(tmp_path: Path, installed: Installed) -> dict[tuple[Kind, Modality], Path]:
-    """A package of every kind for every modality, under the longest names that there may be."""
+    """A package of every kind for every modality."""
     found: dict[tuple[Kind, Modality], Path] = {}
     for kind, modality in EVERY:
-        wanted = Wanted(kind, f"my-{modality}-{kind}".ljust(40, "x"), tmp_path, modality=modality)
+        wanted = Wanted(kind, f"my-{modality}-{kind}", tmp_path, modality=modality)
         write_plugin(wanted, installed)
         found[kind, modality] = wanted.target
     return found

@@ -141,6 +141,8 @@ def _check_alike(setup: Setup, other: Loaded) -> None:
     if own.dataset.modality != "eeg" or own.inputs is None or other.inputs is None:
         return
     for name in setup.model.inputs:
+        if name not in other.inputs:
+            raise DataError(f"The model takes {name}, and {other.dataset.name} has no such input.")
         trained, given = own.inputs[name].shape[1:], other.inputs[name].shape[1:]
         if trained != given:
             raise DataError(

@@ -62,8 +62,7 @@ def eeg(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Written
 
 @pytest.fixture(scope="module")
 def trained_eeg(eeg: Written) -> RunResult:
-    protocols = ["eeg-dataset@leave-one-subject-out", "eeg-dataset@within-subject"]
-    return eeg.run(epochs=6, datasets=protocols, models=["tiny"])
+    return eeg.run(epochs=6, models=["tiny"])
 
 
 def losses_fall(result: RunResult) -> bool:
@@ -80,18 +79,14 @@ def test_clips_of_unequal_length_go_from_files_to_the_leaderboard(contract: Cont
 
 
 def test_eeg_goes_from_recordings_to_the_leaderboard(trained_eeg: RunResult) -> None:
-    rows = {row["protocol"]: row for row in trained_eeg.leaderboard.rows}
-    assert {name: (row["folds"], row["n_test"]) for name, row in rows.items()} == {
-        "leave-one-subject-out": (4, 96),
-        "within-subject": (4, 24),
-    }
-    assert "subjects on several sides (allowed)" in rows["within-subject"]["notes"]
+    (row,) = trained_eeg.leaderboard.rows
+    assert (row["protocol"], row["folds"], row["n_test"]) == ("leave-one-subject-out", 4, 96)
     assert not trained_eeg.failed and losses_fall(trained_eeg)
 
 
 def test_models_of_another_modality_are_left_out(trained_eeg: RunResult) -> None:
     skipped = {item["what"]: item["why"] for item in Store(trained_eeg.out).run(trained_eeg.run_id)["skipped"]}
-    assert skipped["tiny on eeg-dataset@within-subject"] == "the data are eeg, the model takes image"
+    assert skipped["tiny on eeg-dataset@leave-one-subject-out"] == "the data are eeg, the model takes image"
 
 
 def test_augmentation_of_pictures_is_refused_for_eeg(eeg: Written) -> None:
