@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ferbench import SettingsError
+from ferbench.checking.report import Subject, looked_at
+from ferbench.checking.rules import rules_for
+from ferbench.data.registry import add
+from ferbench.nouns.emotions import Modality
 from ferbench.nouns.reference import resolve
 from ferbench.plugins import Installed, discover
-from ferbench.scaffold.writing import Kind, Licence, Wanted, next_steps, write_plugin
+from ferbench.plugins import Kind as PluginKind
+from ferbench.scaffold.writing import Kind, Licence, Wanted, differs, next_steps, write_plugin
+from tests.media import write_clips, write_eeg
 
 KINDS: list[Kind] = ["model", "dataset", "sampler", "metric"]
+MODALITIES: list[Modality] = ["image", "video", "eeg"]
+EVERY = [(kind, modality) for kind in KINDS for modality in MODALITIES if differs(kind) or modality == "image"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -26,41 +36,46 @@ def installed() -> Installed:
 
 
 @pytest.fixture
-def packages(tmp_path: Path, installed: Installed) -> dict[Kind, Path]:
-    """A package of every kind."""
-    found: dict[Kind, Path] = {}
-    for kind in KINDS:
-        wanted = Wanted(kind, f"my-{kind}", tmp_path)
+def packages(tmp_path: Path, installed: Installed) -> dict[tuple[Kind, Modality], Path]:
+    """A package of every kind for every modality."""
+    found: dict[tuple[Kind, Modality], Path] = {}
+    for kind, modality in EVERY:
+        wanted = Wanted(kind, f"my-{modality}-{kind}", tmp_path, modality=modality)
         write_plugin(wanted, installed)
-        found[kind] = wanted.target
+        found[kind, modality] = wanted.target
     return found
 
 
-def test_every_package_passes_its_own_tests_and_the_linter(packages: dict[Kind, Path], tmp_path: Path) -> None:
+def test_every_package_passes_its_own_tests_and_the_linter(
+    packages: dict[tuple[Kind, Modality], Path], tmp_path: Path
+) -> None:
     sources = os.pathsep.join(str(package / "src") for package in packages.values())
     environment = os.environ | {"PYTHONPATH": sources}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout
-    assert "13 passed" in done.stdout
+    assert "37 passed" in done.stdout
     for arguments in (["check"], ["format", "--check"]):
         lint = [sys.executable, "-m", "ruff", *arguments, "--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
         assert subprocess.run(lint, capture_output=True, timeout=60, check=False).returncode == 0
 
 
-def test_an_installed_package_is_a_plugin(install: Callable[..., Path], packages: dict[Kind, Path]) -> None:
+def test_an_installed_package_is_a_plugin(install: Callable[..., Path], installed: Installed, tmp_path: Path) -> None:
+    wanted = Wanted("model", "my-model", tmp_path)
+    write_plugin(wanted, installed)
     site = install("my-model", "", entry="my-model = ferbench_my_model").parent
-    (packages["model"] / "src" / "ferbench_my_model").rename(site / "ferbench_my_model")
+    (wanted.target / "src" / "ferbench_my_model").rename(site / "ferbench_my_model")
     model = discover().model("my-model")
     assert {"demo", "fer2013"} <= model.tags
     net = resolve(model.build)(model.reference, **model.options.model_dump())
     assert isinstance(net, torch.nn.Module)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_single_file_is_a_plugin(kind: Kind, installed: Installed, tmp_path: Path) -> None:
-    (path,) = write_plugin(Wanted(kind, f"my-{kind}", tmp_path, single_file=True), installed)
-    assert path == tmp_path / f"my_{kind}.py"
+@pytest.mark.parametrize(("kind", "modality"), EVERY)
+def test_a_single_file_is_a_plugin(kind: Kind, modality: Modality, installed: Installed, tmp_path: Path) -> None:
+    name = f"my-{modality}-{kind}"
+    (path,) = write_plugin(Wanted(kind, name, tmp_path, single_file=True, modality=modality), installed)
+    assert path == tmp_path / f"my_{modality}_{kind}.py"
     with_it = discover(files=[path])
     names = {
         *with_it.names("models"),
@@ -68,8 +83,43 @@ def test_a_single_file_is_a_plugin(kind: Kind, installed: Installed, tmp_path: P
         *with_it.names("samplers"),
         *with_it.names("metrics"),
     }
-    assert f"my-{kind}" in names
+    assert name in names
+    if kind in ("model", "dataset"):
+        item = with_it.model(name) if kind == "model" else with_it.dataset(name)
+        assert (item.modality, item.inputs) == (modality, (modality,))
     assert not [info for info in with_it.plugins if info.state == "broken"]
+
+
+@pytest.mark.parametrize("modality", MODALITIES[1:])
+def test_a_written_model_and_data_set_keep_every_rule(
+    modality: Modality, install: Callable[..., Path], installed: Installed, data_root: Path, tmp_path: Path
+) -> None:
+    if modality == "video":
+        pytest.importorskip("decord")
+    names: dict[Kind, str] = {"model": f"kept-{modality}-model", "dataset": f"kept-{modality}-dataset"}
+    for kind, name in names.items():
+        wanted = Wanted(kind, name, tmp_path, modality=modality)
+        write_plugin(wanted, installed)
+        site = install(name, "", entry=f"{name} = {wanted.module}", package=f"ferbench-{name}").parent
+        (site / f"{wanted.module}.py").unlink(missing_ok=True)
+        (site / f"ferbench-{name.replace('-', '_')}.py").unlink(missing_ok=True)
+        (wanted.target / "src" / wanted.module).rename(site / wanted.module)
+    found = discover(only=[*names.values()])
+    dataset, model = found.dataset(names["dataset"]), found.model(names["model"])
+    add(dataset, {"video": write_clips, "eeg": write_eeg}[modality](tmp_path / "recordings"))
+    kinds: list[tuple[PluginKind, Any]] = [("models", model), ("datasets", dataset)]
+    for plural, item in kinds:
+        subject = Subject(item, found.plugin_of(plural, item.name), found, lambda: found, "quick")
+        outcomes = {rule.check: looked_at(rule, subject)[0] for rule in rules_for(plural, item)}
+        assert {check: outcome for check, outcome in outcomes.items() if outcome.state == "fail"} == {}
+        assert {check for check, outcome in outcomes.items() if outcome.state == "skip"} <= {"requires"}
+
+
+def test_the_packages_name_what_reads_their_data(packages: dict[tuple[Kind, Modality], Path]) -> None:
+    needed: dict[Modality, str] = {"video": "decord", "eeg": "mne"}
+    for modality, reader in needed.items():
+        project = tomllib.loads((packages["dataset", modality] / "pyproject.toml").read_text())["project"]
+        assert any(line.startswith(reader) for line in project["dependencies"])
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ferbench.errors import MissingDataError
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, Read, ReadContext
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import View
+from ferbench.training.pixels import is_clip
 
 SECOND_LOAD = 2.0
 """Seconds within which a data set that was loaded before must be there again."""
@@ -139,7 +140,39 @@ def _sample_faults(loaded: Loaded) -> list[str]:
         decode = resolve(loaded.dataset.decode)
         sample = decode(loaded.root / loaded.files[row], View(), np.random.default_rng(0))
     wanted = set(loaded.dataset.inputs)
-    return [] if set(sample) == wanted else [f"a sample has the inputs {sorted(sample)}, not {sorted(wanted)}"]
+    if set(sample) != wanted:
+        return [f"a sample has the inputs {sorted(sample)}, not {sorted(wanted)}"]
+    return _form_faults(loaded, sample) + (_view_faults(loaded, row) if loaded.inputs is None else [])
+
+
+def _form_faults(loaded: Loaded, sample: Mapping[str, np.ndarray]) -> list[str]:
+    """What is wrong with the form of a sample, where the modality asks for one."""
+    modality, arrays = loaded.dataset.modality, list(sample.values())
+    shown = ", ".join(f"{name}: {value.dtype} {list(value.shape)}" for name, value in sample.items())
+    if modality == "video" and not any(is_clip(value[None]) for value in arrays):
+        return [f"no input is a clip, uint8 [frames, height, width, 1 or 3 channels] ({shown})"]
+    if modality == "eeg" and not any(value.dtype == np.float32 and value.ndim == 2 for value in arrays):
+        return [f"no input is a signal, float32 [channels, samples] ({shown})"]
+    if not all(np.isfinite(value).all() for value in arrays):
+        return ["a sample is not finite everywhere"]
+    return []
+
+
+def _view_faults(loaded: Loaded, row: int) -> list[str]:
+    """What a data set that streams makes of views: a few frames of a clip, at test always the same ones."""
+    assert loaded.files is not None
+    decode, path = resolve(loaded.dataset.decode), loaded.root / loaded.files[row]
+    view = View(frames=2)
+    first, second = (decode(path, view, np.random.default_rng(seed)) for seed in (0, 1))
+    faults = [
+        f"asked for 2 frames of {name}, it reads {len(v)}" for name, v in first.items() if v.ndim == 4 and len(v) > 2
+    ]
+    faults += [
+        f"{name} is another at each reading, also at test"
+        for name in first
+        if not np.array_equal(first[name], second[name])
+    ]
+    return faults
 
 
 def _offered(loaded: Loaded) -> list[ProtocolRule]:

@@ -1,4 +1,4 @@
-"""Checks of networks that train them for a moment: every parameter learns, sixteen pictures are learnt, twice alike."""
+"""Checks of networks that train them for a moment: every parameter learns, sixteen samples are learnt, twice alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferbench.checking.made_up import spec_of
+from ferbench.checking.made_up import SAMPLES_ARE, spec_of
 from ferbench.checking.report import GFLOPS, Outcome, Subject, failed, first_fault, passed
 from ferbench.checking.trial import (
     NUMERICS,
@@ -36,7 +36,7 @@ from ferbench.training.counting import flops
 from ferbench.training.inference import score_samples
 from ferbench.training.job import Job
 
-IMAGES = 16
+COUNT = 16
 WANTED = 0.95
 RATES = (1e-3, 1e-4, 1e-2)
 STEPS_AT_ONCE, LOOKS = 4, 40
@@ -72,7 +72,7 @@ def gradients(subject: Subject[Model]) -> Outcome:
             raise EnoughError
 
     recipe = plain(model.recipe, RATES[0], GRADIENT_STEPS)
-    run(net, job_of(subject, recipe, spec, samples_for(model, spec, IMAGES), Onlooker(look), objective))
+    run(net, job_of(subject, recipe, spec, samples_for(model, spec, COUNT), Onlooker(look), objective))
     faults = [f"{name} gets a gradient that is not finite" for name in sorted(broken)]
     faults += [f"{name} never gets a gradient" for name in learning if name not in reached]
     mend = "Use it in forward, remove it, or freeze it: requires_grad_(False), or a stage's `trainable`."
@@ -88,32 +88,33 @@ def _frozen(recipe: Recipe, net: nn.Module) -> set[str]:
 
 
 def learns(subject: Subject[Model]) -> Outcome:
-    """Sixteen pictures are learnt by heart, with its own objective, Adam, and neither augmentation nor dropout."""
+    """Sixteen samples are learnt by heart, with its own objective, Adam, and neither augmentation nor dropout."""
     model, size = subject.item, _size(subject)
-    spec = spec_of(model, size=size)
+    spec, called = spec_of(model, size=size), SAMPLES_ARE[subject.item.modality]
     started, best, tried = time.monotonic(), 0.0, []
     for lr in RATES:
         share, steps = _memorised(subject, spec, lr, started + SECONDS)
         best = max(best, share)
         tried.append(f"{steps} steps at {lr:g}")
         if share > WANTED:
-            smaller = "" if size == model.reference.size else f", on {size} pixels"
-            return passed(f"{share:.0%} of {IMAGES} pictures after {steps} steps at {lr:g}{smaller}")
+            unit = "samples a channel" if model.modality == "eeg" else "pixels"
+            smaller = "" if size == model.reference.size else f", on {size} {unit}"
+            return passed(f"{share:.0%} of {COUNT} {called} after {steps} steps at {lr:g}{smaller}")
         if time.monotonic() - started > SECONDS:
             break
     what = "of the variance" if spec.task == "regression" else "right"
     return failed(
-        f"{best:.0%} {what} on its own {IMAGES} training pictures at best ({', '.join(tried)})",
+        f"{best:.0%} {what} on its own {COUNT} training {called} at best ({', '.join(tried)})",
         "Look for a wrong loss, a softmax before it, a missing gradient, or an activation that dies.",
     )
 
 
 def _memorised(subject: Subject[Model], spec: NetSpec, lr: float, until: float) -> tuple[float, int]:
-    """Train until the pictures are known; return the share that is right and the steps that it took."""
+    """Train until the samples are known; return the share that is right and the steps that it took."""
     model = subject.item
     net, objective = build(model, spec), objective_of(model, spec)
     without_dropout(net)
-    split = samples_for(model, spec, IMAGES)
+    split = samples_for(model, spec, COUNT)
     shares: list[float] = []
 
     def look() -> None:
@@ -128,7 +129,7 @@ def _memorised(subject: Subject[Model], spec: NetSpec, lr: float, until: float) 
 
 
 def without_dropout(net: nn.Module) -> None:
-    """Switch dropout off, which is there to keep a network from learning pictures by heart."""
+    """Switch dropout off, which is there to keep a network from learning samples by heart."""
     for module in net.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0
@@ -155,7 +156,7 @@ def repeats(subject: Subject[Model]) -> Outcome:
         recipe = _shrunk(recipe, size)
     raw = raw_size(recipe, size)
     spec = spec_of(model, size=seen_size(recipe, raw))
-    split = samples_for(model, spec_of(model, size=raw), IMAGES)
+    split = samples_for(model, spec_of(model, size=raw), COUNT)
 
     def once() -> dict[str, torch.Tensor]:
         net, objective = build(model, spec), objective_of(model, spec)

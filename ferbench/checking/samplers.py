@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ferbench.checking.made_up import class_names, split_of
-from ferbench.checking.report import Outcome, Subject, failed, first_fault, passed
+from ferbench.checking.made_up import class_names, split_of, streamed_split_of
+from ferbench.checking.report import Outcome, Subject, failed, first_fault, passed, skipped
 from ferbench.checking.trial import StandIn
 from ferbench.data.in_memory import ArraySplit
 from ferbench.data.splits import with_sample
@@ -19,6 +19,7 @@ from ferbench.nouns.model import Model, NetSpec, RequiredCell
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.requirement import requirements_of
 from ferbench.nouns.sampler import Sample, SampleContext, Sampler
+from ferbench.nouns.split import Split
 from ferbench.plugins.quarantine import described
 from ferbench.running.fitting import check_sample
 
@@ -36,7 +37,7 @@ def training(targets: np.ndarray | None = None) -> ArraySplit:
     return replace(split, inputs=inputs)
 
 
-def sampled(subject: Subject[Sampler], train: ArraySplit, seed: int = 0) -> Sample:
+def sampled(subject: Subject[Sampler], train: Split, seed: int = 0) -> Sample:
     """Ask a sampler. Raises PluginError when its answer does not fit the split."""
     sampler = subject.item
     context = SampleContext(
@@ -135,6 +136,19 @@ def untouched(subject: Subject[Sampler]) -> Outcome:
     changed += [name for name in ("targets", "ids") if not np.array_equal(getattr(loose, name), getattr(fixed, name))]
     mend = "Work on copies, and return what is new in the Sample."
     return first_fault([f"it changed the {name} of its split" for name in changed], mend)
+
+
+def streams(subject: Subject[Sampler]) -> Outcome:
+    """Where it does not say ``streams=False``, it also decides on clips that are read from files."""
+    if not subject.item.streams:
+        return skipped("it says that it needs the data in memory")
+    targets = np.repeat(np.arange(CLASSES), (30, 16, 10, 4))
+    try:
+        sampled(subject, streamed_split_of({"video": (4, 1, SIDE, SIDE)}, targets, CLASSES))
+    except Exception as error:
+        mend = "Decide from targets, groups and single batches, or say Sampler(streams=False)."
+        return failed(f"on clips that stream it {described(error)}", mend)
+    return passed("clips that stream from files")
 
 
 def few(subject: Subject[Sampler]) -> Outcome:

@@ -22,6 +22,7 @@ from ferbench.nouns.suite import Suite
 from ferbench.plugins import Installed, Kind
 from ferbench.running.records import Configured
 from ferbench.running.requiring import check_chain, configured_as
+from ferbench.training.modalities import recipe_misfit
 
 DRAWS = 50
 PERCENT_METRICS = 1.0
@@ -40,6 +41,9 @@ def resolves(subject: Subject[Model]) -> Outcome:
         again = type(settings).model_validate(settings.model_dump(mode="json"))
         if again != settings:
             return failed(f"its {what}, written down and read again, is another", "Use fields that JSON can hold.")
+    why = recipe_misfit(model.recipe, model.modality)
+    if why:
+        return failed(why, "Take it out of the recipe, or say which modality the model takes.")
     if model.build is not None:
         seen_size(model.recipe, raw_size(model.recipe, spec_of(model).size))
     if faults := _faults_of(model, dict(model.small)):

@@ -1,4 +1,4 @@
-"""Short trainings of a model on made-up pictures, by the engine that trains its cells, on the CPU in full precision."""
+"""Short trainings of a model on made-up samples, by the engine that trains its cells, on the CPU in full precision."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferbench.checking.made_up import class_names, kind_of, labels, spec_of, split_of, task_of
+from ferbench.checking.made_up import class_names, kind_of, labels, spec_of, split_of, streamed_split_of, task_of
 from ferbench.checking.report import Subject
-from ferbench.data.in_memory import ArraySplit
 from ferbench.errors import PluginError
 from ferbench.nouns.initial import DefaultInit
 from ferbench.nouns.model import Model, NetSpec, Objective, RequiredCell
@@ -23,7 +22,7 @@ from ferbench.nouns.requirement import Requirement, requirements_of
 from ferbench.nouns.sampler import Sample
 from ferbench.nouns.schedules import Constant
 from ferbench.nouns.settings import revised
-from ferbench.nouns.split import Batch
+from ferbench.nouns.split import Batch, Split
 from ferbench.nouns.views import SingleView
 from ferbench.plugins import Installed
 from ferbench.training.feed import open_feed
@@ -31,8 +30,8 @@ from ferbench.training.initialise import initialise
 from ferbench.training.job import Job, Part
 from ferbench.training.loop import train
 from ferbench.training.losses import call_network
-from ferbench.training.precision import Numerics, seed_everything
-from ferbench.training.prepare import Preparer, network_size, training_statistics
+from ferbench.training.precision import Numerics, channels_last, seed_everything
+from ferbench.training.prepare import Preparer, network_size, preparer_for
 
 NUMERICS = Numerics(torch.device("cpu"), "fp32")
 FEATURES = 16
@@ -106,7 +105,7 @@ def build(model: Model, spec: NetSpec, seed: int = 0) -> nn.Module:
         raise PluginError(f"build returned {type(net).__name__}, not a torch.nn.Module.")
     if not isinstance(model.recipe.init, DefaultInit):
         initialise(net, model.recipe.init)
-    return net.to(memory_format=torch.channels_last)
+    return channels_last(net)
 
 
 def objective_of(model: Model, spec: NetSpec) -> Objective | None:
@@ -144,12 +143,13 @@ def given_of(subject: Subject[Model], count: int, classes: int, seed: int) -> di
     return {role: values.astype(np.float32) for role, values in drawn.items()}
 
 
-def samples_for(model: Model, spec: NetSpec, count: int, seed: int = 0) -> ArraySplit:
-    """Made-up training samples of the shapes that ``spec`` names."""
+def samples_for(model: Model, spec: NetSpec, count: int, seed: int = 0) -> Split:
+    """Made-up training samples of the shapes that ``spec`` names; clips stream, and differ in length."""
     task = task_of(model)
     kind = kind_of(task, model.label_kinds)
     shapes = spec.inputs or {"image": (spec.channels, spec.size, spec.size)}  # an estimator may take no pictures
-    return split_of(shapes, labels(kind, count, spec.classes, seed), spec.classes, kind, seed)
+    made = streamed_split_of if model.modality == "video" else split_of
+    return made(shapes, labels(kind, count, spec.classes, seed), spec.classes, kind, seed)
 
 
 def plain(recipe: Recipe, lr: float, epochs: int) -> Recipe:
@@ -202,13 +202,12 @@ def seen_size(recipe: Recipe, raw: int) -> int:
     return network_size(raw, recipe.input, recipe.augmentation, recipe.tta)
 
 
-def preparer_of(model: Model, recipe: Recipe, split: ArraySplit) -> Preparer:
+def preparer_of(model: Model, recipe: Recipe, split: Split) -> Preparer:
     """What turns raw pictures into the network's input, as the recipe says."""
-    statistics = training_statistics(split, recipe.input) if recipe.input.normalise == "mean-std" else None
-    return Preparer(recipe.input, statistics, model.inputs)
+    return preparer_for(split, recipe.input, model.inputs, model.modality)
 
 
-def part_of(split: ArraySplit, recipe: Recipe, repeated: int = 1) -> Part:
+def part_of(split: Split, recipe: Recipe, repeated: int = 1) -> Part:
     """Samples ready to be trained on, each ``repeated`` times an epoch."""
     indices = np.tile(np.arange(len(split)), repeated) if repeated > 1 else None
     return Part(
@@ -223,7 +222,7 @@ def job_of(
     subject: Subject[Model],
     recipe: Recipe,
     spec: NetSpec,
-    split: ArraySplit,
+    split: Split,
     onlooker: Onlooker,
     objective: Objective | None,
     repeated: int = 1,

@@ -14,7 +14,7 @@ from ferbench.nouns.split import Batch, View
 
 @dataclass(frozen=True)
 class ArraySplit:
-    """Samples in memory: ``rows`` (int64 [n]) of ``inputs`` (uint8 [N, ...] by name, memory-mapped).
+    """Samples in memory: ``rows`` (int64 [n]) of ``inputs`` (uint8 or float32 [N, ...] by name, memory-mapped).
 
     ``hashes``: uint64 [n], equal for identical pixels. The rest is as in :class:`ferbench.Split`.
     """
@@ -33,13 +33,14 @@ class ArraySplit:
 
     @cached_property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Every input of this side, uint8 [n, ...], in the order of its samples."""
+        """Every input of this side, uint8 or float32 [n, ...], in the order of its samples."""
         return {name: _rows_of(values, self.rows) for name, values in self.inputs.items()}
 
     def batch(self, indices: np.ndarray, view: View, rng: np.random.Generator) -> Batch:
-        """Return the samples at ``indices`` (int64 [m]): uint8 [m, ...] by name, and their targets."""
+        """Return the samples at ``indices`` (int64 [m]), of clips the frames in ``view``, and their targets."""
         rows = self.rows[indices]
-        return Batch({name: values[rows] for name, values in self.inputs.items()}, self.targets[indices])
+        inputs = {name: _seen(values[rows], view, rng) for name, values in self.inputs.items()}
+        return Batch(inputs, self.targets[indices])
 
     def take(self, indices: np.ndarray) -> ArraySplit:
         """Return a split of some of the samples, by their indices (int64 [m])."""
@@ -51,6 +52,14 @@ class ArraySplit:
             hashes=self.hashes[indices],
             groups={name: values[indices] for name, values in self.groups.items()},
         )
+
+
+def _seen(values: np.ndarray, view: View, rng: np.random.Generator) -> np.ndarray:
+    """The frames of a view, of clips (uint8 [m, frames, height, width, channels]); other inputs are seen whole."""
+    if values.ndim != 5 or view.frames is None:
+        return values
+    chosen = np.stack([view.chosen(values.shape[1], rng) for _ in values])
+    return np.take_along_axis(values, chosen[:, :, None, None, None], axis=1)
 
 
 def _rows_of(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ferbench.errors import PluginError
 from ferbench.nouns.dataset import Dataset, Parsed, Samples
+from ferbench.nouns.emotions import Modality
 
 
 def checked(dataset: Dataset, parsed: Parsed) -> Parsed:
@@ -25,7 +26,7 @@ def checked(dataset: Dataset, parsed: Parsed) -> Parsed:
         if inputs is not None:
             _demand(set(inputs) == set(dataset.inputs), f"inputs are {sorted(inputs)}, not {sorted(dataset.inputs)}")
             for name, values in inputs.items():
-                _demand(values.dtype == np.uint8 and values.ndim >= 2, f"input {name!r} is not uint8 [n, ...]")
+                _demand_form(dataset.modality, name, values)
                 _demand(len(values) == count, f"input {name!r} has {len(values)} samples, ids {count}")
         if files is not None:
             _demand(dataset.decode is not None, "files need the data set's `decode`")
@@ -48,6 +49,15 @@ class _BrokenError(Exception):
 def _demand(condition: bool, message: str) -> None:
     if not condition:
         raise _BrokenError(message)
+
+
+def _demand_form(modality: Modality, name: str, values: np.ndarray) -> None:
+    if modality != "eeg":
+        _demand(values.dtype == np.uint8 and values.ndim >= 2, f"input {name!r} is not uint8 [n, ...]")
+        return
+    _demand(values.dtype == np.float32 and values.ndim >= 2, f"input {name!r} is not float32 [n, ...]")
+    for sample in values:
+        _demand(bool(np.isfinite(sample).all()), f"input {name!r} is not finite everywhere")
 
 
 def _samples(dataset: Dataset, samples: Samples) -> Samples:

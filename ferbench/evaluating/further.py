@@ -114,6 +114,7 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         check_views(setup, wanted.tta, "--tta")
     other, rule = wanted.other or (setup.loaded, setup.rule)
     dataset = other.dataset
+    _check_alike(setup, other)
     key = {
         "weights": wanted.weights,
         "tta": (wanted.tta or setup.recipe.tta).model_dump(mode="json"),
@@ -152,6 +153,23 @@ def seen(setup: Setup, other: Loaded, test: Split) -> dict[str, int]:
             same |= np.isin(test.ids, own.ids)
         found[side] = int(same.sum())
     return found
+
+
+def _check_alike(setup: Setup, other: Loaded) -> None:
+    """Raise DataError where a cell's model cannot be shown another data set, whatever its classes."""
+    own, held = setup.loaded, f"{other.dataset.name} holds {other.dataset.modality}"
+    if other.dataset.modality != own.dataset.modality:
+        raise DataError(f"The model was trained on {own.dataset.modality}, and {held}.")
+    if own.dataset.modality != "eeg" or own.inputs is None or other.inputs is None:
+        return
+    for name in setup.model.inputs:
+        if name not in other.inputs:
+            raise DataError(f"The model takes {name}, and {other.dataset.name} has no such input.")
+        trained, given = own.inputs[name].shape[1:], other.inputs[name].shape[1:]
+        if trained != given:
+            raise DataError(
+                f"The model was trained on {name} of {trained} channels and samples, and {held} of {given}."
+            )
 
 
 def _scores(scorer: Scorer, setup: Setup, split: Split, tta: TestViews | None) -> np.ndarray:

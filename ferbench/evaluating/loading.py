@@ -19,7 +19,7 @@ from ferbench.evaluating.scoring import (
     build_network,
     make_estimator,
     make_preparer,
-    raw_shape,
+    raw_shapes,
     read_estimator,
     read_weights,
 )
@@ -44,17 +44,19 @@ def load_scorer(
         folder.verify(path.name)
         estimator.restore(arrays, plain)
         return EstimatorScorer(setup, estimator, preparer, Given(setup, folder, numerics))
-    net, size = build_network(setup, numerics.device)
+    net, spec = build_network(setup, numerics.device)
     tensors = read_weights(path)
     folder.verify(path.name)
     net.load_state_dict(tensors)
-    return NetworkScorer(setup, net.eval(), numerics, preparer, size)
+    return NetworkScorer(setup, net.eval(), numerics, preparer, spec.size)
 
 
 def at_trained_size(setup: Setup) -> Setup:
     """The same setup with size and channels of the pictures fixed: another data set's may differ."""
+    if setup.dataset.modality == "eeg":
+        return setup
     settings = setup.recipe.input
-    channels, height, _ = raw_shape(setup)
+    channels, height, _ = raw_shapes(setup).picture
     fixed = {"size": settings.size or height, "channels": settings.channels or channels}
     recipe = setup.recipe.model_copy(update={"input": settings.model_copy(update=fixed)})
     return replace(setup, recipe=recipe)

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ferbench.data.splits import ArraySplit
 from ferbench.errors import DataError, StoreError
 from ferbench.evaluating.loading import load_scorer
-from ferbench.evaluating.scoring import raw_shape
+from ferbench.evaluating.scoring import raw_shapes
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.store.files import write_text
 from ferbench.store.store import CellFolder
@@ -73,7 +73,7 @@ def predict_folder(folder: CellFolder, pictures: Path, target: Path, device: str
 def _readable(
     setup: Setup, root: Path, paths: list[Path], unreadable: list[tuple[str, str]]
 ) -> Iterator[tuple[Path, np.ndarray]]:
-    channels, height, width = raw_shape(setup)
+    channels, height, width = raw_shapes(setup).picture
     for path in paths:
         try:
             yield path, read_picture(path, (width, height), "L" if channels == 1 else "RGB")

@@ -16,7 +16,7 @@ from ferbench.nouns.model import Model
 from ferbench.nouns.split import Split, View
 from ferbench.store.files import write_with
 from ferbench.training.feed import open_feed
-from ferbench.training.prepare import Preparer, training_statistics
+from ferbench.training.prepare import preparer_for
 
 GAP = 4
 SCALE = 2
@@ -33,8 +33,7 @@ def write_preview(loaded: Loaded, rule: ProtocolRule, model: Model, target: Path
     chosen = _a_class_in_turn(train, rows, seed)
     settings = model.recipe.input
     feed = open_feed(train, settings, torch.device("cpu"), 0)
-    statistics = training_statistics(train, settings) if settings.normalise == "mean-std" else None
-    preparer = Preparer(settings, statistics)
+    preparer = preparer_for(train, settings, None, loaded.dataset.modality)
     rng = np.random.default_rng(seed)
     raw = next(iter(feed.batches([chosen], View(), (seed,))))
     columns = [_pixels(next(iter(raw.inputs.values())).float())]

@@ -15,17 +15,18 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ferbench.errors import PluginError, Problem, SettingsError, StoreError, TrainingError
-from ferbench.evaluating.setup import Setup, net_spec
+from ferbench.evaluating.setup import Setup
 from ferbench.nouns.initial import DefaultInit
-from ferbench.nouns.model import Estimator
+from ferbench.nouns.model import Estimator, NetSpec
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Split, View
 from ferbench.nouns.views import RandomViews, TestViews
 from ferbench.training.feed import open_feed
 from ferbench.training.inference import score_samples
 from ferbench.training.initialise import initialise
-from ferbench.training.precision import Numerics, seed_everything
-from ferbench.training.prepare import Preparer, network_size, training_statistics
+from ferbench.training.pictures import Shapes
+from ferbench.training.precision import Numerics, channels_last, seed_everything
+from ferbench.training.prepare import Preparer, network_size, preparer_for
 from ferbench.training.regularise import set_drop_path, set_dropout
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
@@ -39,9 +40,7 @@ class Scorer(Protocol):
 
 def make_preparer(setup: Setup) -> Preparer:
     """The preparer of a cell's recipe, with the training split's statistics where it needs them."""
-    settings = setup.recipe.input
-    statistics = training_statistics(setup.splits.train, settings) if settings.normalise == "mean-std" else None
-    return Preparer(settings, statistics, setup.model.inputs)
+    return preparer_for(setup.splits.train, setup.recipe.input, setup.model.inputs, setup.dataset.modality)
 
 
 @dataclass
@@ -102,7 +101,7 @@ def finite(scores: np.ndarray, setup: Setup) -> np.ndarray:
 
 
 def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str, np.ndarray]:
-    """A whole split as the recipe's ``input`` says, float32 [n, channels, height, width] by input name."""
+    """A whole split as the recipe's ``input`` says, by input name; pictures: float32 [n, channels, height, width]."""
     if not setup.model.inputs:
         return {}
     feed = open_feed(split, setup.recipe.input, torch.device("cpu"), 0)
@@ -113,18 +112,16 @@ def prepared_arrays(setup: Setup, split: Split, preparer: Preparer) -> dict[str,
     return {name: torch.cat([part[name] for part in parts]).contiguous().numpy() for name in setup.model.inputs}
 
 
-def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
-    """Build and initialise the cell's network from its seed; return it and the side of the pictures that it sees.
+def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, NetSpec]:
+    """Build and initialise the cell's network from its seed; return it and what it is built for.
 
     Raises SettingsError for views at test that the recipe or the pictures cannot give.
     """
-    shape = raw_shape(setup)
-    recipe = setup.recipe
-    size = network_size(shape[1], recipe.input, recipe.augmentation, recipe.tta)
+    recipe, spec = setup.recipe, net_spec(setup, raw_shapes(setup))
     check_views(setup, recipe.tta)
     seed_everything(setup.record["seed"])
     build = resolve(setup.model.build)
-    net = build(net_spec(setup, shape, size), **setup.model_options.model_dump())
+    net = build(spec, **setup.model_options.model_dump())
     if not isinstance(net, nn.Module):
         raise PluginError(f"build of {setup.model.full_name} returned {type(net).__name__}, not a torch.nn.Module.")
     if recipe.dropout is not None:
@@ -133,7 +130,28 @@ def build_network(setup: Setup, device: torch.device) -> tuple[nn.Module, int]:
         set_drop_path(net, recipe.drop_path)
     if not isinstance(recipe.init, DefaultInit):
         initialise(net, recipe.init)
-    return net.to(device).to(memory_format=torch.channels_last), size
+    return channels_last(net.to(device)), spec
+
+
+def net_spec(setup: Setup, shapes: Shapes) -> NetSpec:
+    """What the cell's network is built for; ``shapes`` are those of the data, resized.
+
+    Raises SettingsError for crops or views at test that the pictures are too small for, TrainingError where there is
+    no picture, clip or signal.
+    """
+    recipe, names = setup.recipe, setup.model.inputs
+    if setup.dataset.modality == "eeg":
+        inputs = {name: shapes.inputs[name] for name in names}
+        channels, size = shapes.signal(names)
+    else:
+        raw_channels, height, _ = shapes.picture
+        channels = recipe.input.channels or raw_channels
+        size = network_size(height, recipe.input, recipe.augmentation, recipe.tta)
+        inputs = {
+            name: (*shapes.inputs[name][:-3], channels, size, size) if name in shapes.pixels else shapes.inputs[name]
+            for name in names
+        }
+    return NetSpec(len(setup.classes), channels, size, setup.dataset.task, inputs)
 
 
 def check_views(setup: Setup, tta: TestViews, place: str = "recipe.tta") -> None:
@@ -145,11 +163,11 @@ def check_views(setup: Setup, tta: TestViews, place: str = "recipe.tta") -> None
         drawn_augmentation(setup.recipe, place)
 
 
-def raw_shape(setup: Setup) -> tuple[int, int, int]:
-    """Channels, height and width of the data set's pictures, resized as the recipe says."""
+def raw_shapes(setup: Setup) -> Shapes:
+    """Shapes of the data set's inputs, pictures resized as the recipe says."""
     feed = open_feed(setup.splits.test.take(np.arange(1)), setup.recipe.input, torch.device("cpu"), 0)
     try:
-        return feed.image_shape()
+        return feed.shapes()
     finally:
         feed.close()
 

@@ -13,7 +13,7 @@ from ferbench.data.splits import limited, make_splits
 from ferbench.errors import DataError, PluginError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.metric import Metric
-from ferbench.nouns.model import Model, NetSpec
+from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.settings import Options, validated
@@ -127,15 +127,3 @@ def find_protocol(dataset: Dataset, name: str) -> ProtocolRule:
         hint = did_you_mean(name, known)
         raise UnknownNameError(f"{dataset.name} has no protocol {name!r}.{hint} Known: {', '.join(known)}.")
     return known[name]
-
-
-def net_spec(setup: Setup, shape: tuple[int, int, int], size: int) -> NetSpec:
-    """What the cell's network is built for; ``shape`` is (channels, height, width) of the resized pictures."""
-    channels = setup.recipe.input.channels or shape[0]
-    return NetSpec(
-        classes=len(setup.classes),
-        channels=channels,
-        size=size,
-        task=setup.dataset.task,
-        inputs=dict.fromkeys(setup.model.inputs, (channels, size, size)),
-    )

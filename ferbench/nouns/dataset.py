@@ -76,8 +76,9 @@ class ProtocolRule:
 class Parsed:
     """What a data set's ``read`` returns.
 
-    ``inputs``: uint8 arrays [n, height, width] or [n, height, width, channels] by input name; or ``files``: one path
-    per sample, read later by the data set's ``decode`` (streamed sets). ``protocols`` names those that this copy can
+    ``inputs``: uint8 arrays [n, height, width] or [n, height, width, channels] by input name (clips: [n, frames,
+    height, width, channels]; EEG: float32 [n, channels, samples]); or ``files``: one path per sample, read later by the
+    data set's ``decode`` (streamed sets). ``protocols`` names those that this copy can
     offer (None: all). ``partial`` says what is missing or altered in the copy, empty for a good one; it marks every
     row. ``notes`` are printed when the data set is added.
     """
@@ -111,7 +112,10 @@ Read = Callable[[Path | None, ReadContext], Parsed]
 """Reads a download (file, archive or folder), or makes an embedded data set (path None)."""
 
 Decode = Callable[[Path, View, "np.random.Generator"], Mapping[str, "np.ndarray"]]
-"""Reads one sample of a streamed data set into arrays by input name."""
+"""Reads one sample of a streamed data set into arrays by input name.
+
+Of a clip these are the frames that ``view.chosen`` names, uint8 [frames, height, width, channels].
+"""
 
 
 @dataclass(frozen=True)

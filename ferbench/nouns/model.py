@@ -25,7 +25,9 @@ class NetSpec:
     """What a network is built for.
 
     ``classes``: number of outputs. ``channels`` and ``size``: of the picture that it is given (float [n, channels,
-    size, size]). ``inputs``: shape of every input by name, without the sample axis. A network with one input is called
+    size, size]), of each frame of a clip (float [n, frames, channels, size, size]), or of EEG its electrodes and
+    samples (float [n, channels, size]). ``inputs``: shape of every input by name, without the sample axis; the frames
+    of a clip are those of the first one at test, others may have more or fewer. A network with one input is called
     as ``net(x)``; one with several as ``net(**inputs)``; where samples vary in length, ``mask`` is passed as well.
     It returns logits (or values of a regression), float [n, classes].
     """

@@ -23,7 +23,8 @@ class Input(Settings):
     augmentation; not with ``mean-std``, which is of raw pixels. ``normalise``: ``unit`` [0, 1], ``signed`` [−1, 1],
     ``imagenet`` (ImageNet's mean and standard deviation), ``mean-std`` (of the training split), ``each`` (of each
     picture), or ``plane``: scaled to [−1, 1], each picture's plane of light taken off and divided by its standard
-    deviation (Barsoum et al. 2016's code).
+    deviation (Barsoum et al. 2016's code). Every frame of a clip is such a picture. Of signals each channel is
+    normalised: ``mean-std`` (of the training split) or ``each`` (of each window); ``unit`` leaves them as they are.
     """
 
     size: int | None = Field(None, gt=0)

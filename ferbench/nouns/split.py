@@ -19,13 +19,29 @@ class View:
     frames: int | None = None
     training: bool = False
 
+    def chosen(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """The frames to read of a clip that has ``count``: their places, int64 [m], rising.
+
+        A clip with more than ``frames`` is cut into as many segments of like length; of each one frame is read, in
+        training any, else the middle one (Wang et al. 2016, section 3.1). Of a shorter clip all are.
+        """
+        import numpy as np
+
+        if self.frames is None or count <= self.frames:
+            return np.arange(count)
+        edges = np.arange(self.frames + 1) * count // self.frames
+        first, end = edges[:-1], edges[1:]
+        return rng.integers(first, end) if self.training else (first + end - 1) // 2
+
 
 @dataclass(frozen=True)
 class Batch:
     """Samples ready to be worked on.
 
     ``inputs`` holds an array or tensor per input name, first axis the sample (images: uint8 [n, height, width] or
-    [n, channels, height, width] from a split; float [n, channels, height, width] once prepared for a network).
+    [n, channels, height, width] from a split; float [n, channels, height, width] once prepared for a network; clips:
+    uint8 [n, frames, height, width, channels], then float [n, frames, channels, height, width]; EEG: float32
+    [n, channels, samples], both times).
     ``target`` is int64 [n] for hard labels, float32 [n, k] otherwise. ``mask`` is bool [n, frames], True where a frame
     is real, for inputs of varying length. ``weight`` is float32 [n], the weight of each sample in the loss.
     """
@@ -61,7 +77,7 @@ class Split(Protocol):
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray] | None:
-        """Every input of the whole side, uint8 [n, ...], where it fits in memory; None where it streams."""
+        """Every input of the whole side, uint8 or float32 [n, ...], where it fits in memory; None where it streams."""
 
     def __len__(self) -> int:
         """Number of samples."""

@@ -11,9 +11,10 @@ from torch import nn
 
 from ferbench.data.weights import class_difference, load_weights
 from ferbench.errors import StoreError, TrainingError
-from ferbench.evaluating.scoring import raw_shape, read_weights
-from ferbench.evaluating.setup import Setup, net_spec
+from ferbench.evaluating.scoring import read_weights
+from ferbench.evaluating.setup import Setup
 from ferbench.nouns.initial import InitFrom
+from ferbench.nouns.model import NetSpec
 from ferbench.store.files import read_object, write_json
 from ferbench.store.store import CellFolder
 from ferbench.training.transfer import Transferred, go_on, transfer
@@ -44,10 +45,10 @@ class Source:
     classes: tuple[str, ...]
 
 
-def begin(setup: Setup, folder: CellFolder, net: nn.Module, size: int, goes_on: Callable[[], bool]) -> Begun:
+def begin(setup: Setup, folder: CellFolder, net: nn.Module, spec: NetSpec, goes_on: Callable[[], bool]) -> Begun:
     """Load what the recipe's ``init_from`` names into ``net``, and write down in ``initial.json`` what fitted.
 
-    ``size``: side of the pictures that the network sees.
+    ``spec``: what the network is built for.
     A training that ``goes_on`` after a stop has its weights already; only what was written down is read.
     Raises TrainingError when nothing fits, or ``continue`` lacks something; DataError or StoreError when the weights
     are gone.
@@ -58,7 +59,7 @@ def begin(setup: Setup, folder: CellFolder, net: nn.Module, size: int, goes_on: 
     path = folder.path / "initial.json"
     if not (path.exists() and goes_on()):
         found = _source(setup, folder, source)
-        done = _loaded(setup, net, size, found, source.mode)
+        done = _loaded(setup, net, spec, found, source.mode)
         write_json(path, {"from": found.name, "mode": source.mode, "counts": done.counts, **done.plain()})
         _tell(found.name, done)
     kept = read_object(path)
@@ -78,11 +79,10 @@ def _source(setup: Setup, folder: CellFolder, source: InitFrom) -> Source:
     return Source(f"the required cell {source.role!r}", tensors, tuple(required.record["facts"]["classes"]))
 
 
-def _loaded(setup: Setup, net: nn.Module, size: int, found: Source, mode: str) -> Transferred:
+def _loaded(setup: Setup, net: nn.Module, spec: NetSpec, found: Source, mode: str) -> Transferred:
     if mode == "transfer":
         device = next(net.parameters()).device
-        shapes = net_spec(setup, raw_shape(setup), size).inputs
-        inputs = {name: torch.zeros(1, *shape, device=device) for name, shape in shapes.items()}
+        inputs = {name: torch.zeros(1, *shape, device=device) for name, shape in spec.inputs.items()}
         return transfer(net, found.tensors, len(setup.classes), inputs, found.name)
     difference = class_difference(found.classes, setup.classes)
     if difference:

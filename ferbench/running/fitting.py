@@ -26,10 +26,9 @@ from ferbench.evaluating.scoring import (
     make_estimator,
     make_preparer,
     prepared_arrays,
-    raw_shape,
 )
-from ferbench.evaluating.setup import Setup, net_spec
-from ferbench.nouns.model import FitContext, Objective, RequiredCell, TrainingData
+from ferbench.evaluating.setup import Setup
+from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.sampler import Sample, SampleContext
 from ferbench.nouns.split import Split
@@ -99,10 +98,10 @@ def _fit_network(
     setup: Setup, folder: CellFolder, numerics: Numerics, sample: Sample, required: Mapping[str, RequiredCell]
 ) -> Fitted:
     recipe, run = setup.recipe, setup.record["run"]
-    net, size = build_network(setup, numerics.device)
-    facts: dict[str, Any] = {"params": parameters(net), "flops": flops(net, net_spec(setup, raw_shape(setup), size))}
+    net, spec = build_network(setup, numerics.device)
+    facts: dict[str, Any] = {"params": parameters(net), "flops": flops(net, spec)}
     keeper = Keeper(folder, run["checkpoint_seconds"], recipe.total_epochs)
-    begun = begin(setup, folder, net, size, keeper.goes_on)
+    begun = begin(setup, folder, net, spec, keeper.goes_on)
     test = _part(setup, setup.splits.test, numerics) if recipe.selection == "oracle" else None
     job = Job(
         recipe=recipe,
@@ -111,12 +110,12 @@ def _fit_network(
         classes=setup.classes,
         numerics=numerics,
         preparer=make_preparer(setup),
-        size=size,
+        size=spec.size,
         parts=_parts(setup, numerics, sample),
         val=_part(setup, setup.splits.val, numerics),
         watch=keeper,
         test=test,
-        objective=_objective(setup, size),
+        objective=_objective(setup, spec),
         required=required,
         allow_microbatch=run["allow_microbatch"],
         compiled=folder.environment.get("compiled", False),
@@ -143,13 +142,12 @@ def _fit_network(
         "chosen_epoch": trained.best_epoch,
         "epochs_run": len({row["epoch"] for row in trained.history}),
     }
-    return Fitted(NetworkScorer(setup, net, numerics, job.preparer, size, run["workers"]), facts, notes)
+    return Fitted(NetworkScorer(setup, net, numerics, job.preparer, spec.size, run["workers"]), facts, notes)
 
 
-def _objective(setup: Setup, size: int) -> Objective | None:
+def _objective(setup: Setup, spec: NetSpec) -> Objective | None:
     if setup.model.objective is None:
         return None
-    spec = net_spec(setup, raw_shape(setup), size)
     objective: Objective = resolve(setup.model.objective)(spec, **setup.model_options.model_dump())
     return objective
 

@@ -40,6 +40,7 @@ from ferbench.running.request import Request, resolve_suite, run_settings, unmat
 from ferbench.running.requiring import check_chain, configured_as, inner_folds, required_of, told
 from ferbench.running.small import under_small_settings
 from ferbench.suites import Override, applied, dotted, overrides_of, under
+from ferbench.training.modalities import recipe_misfit
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
@@ -166,7 +167,9 @@ class Planner:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
         configured = self._configure(model)
-        if self._skips(place, model, unsuited(label_kinds(place), configured)):
+        modality = place.loaded.dataset.modality
+        why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
+        if self._skips(place, model, why):
             return
         once = sampling.sampler.name == "plain" and _seedless(configured)
         before = dict(self.cells)
@@ -292,6 +295,7 @@ class Planner:
             configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
             check_chain((*chain, asker), configured)
             why = misfit(place, self.plain.sampler, configured.model) or unsuited(label_kinds(place), configured)
+            why = why or recipe_misfit(configured.recipe, place.loaded.dataset.modality)
             if why:
                 raise UnfitError(f"it requires {configured.shown} as {role}, which does not fit: {why}")
             own_seed = DETERMINISTIC_SEED if _seedless(configured) else seed

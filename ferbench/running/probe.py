@@ -56,7 +56,7 @@ def probe_cell(path: Path) -> dict[str, float]:
     run = RunSettings.model_validate(setup.record["run"])
     keep_freed_memory()
     numerics = adopt(describe(run, setup.recipe, samples=0))
-    net, size = build_network(setup, numerics.device)
+    net, spec = build_network(setup, numerics.device)
     batch = setup.recipe.batch_size
     few = _first(setup.splits.train, batch * STEPS)
     part = Part(
@@ -73,7 +73,7 @@ def probe_cell(path: Path) -> dict[str, float]:
         classes=setup.classes,
         numerics=numerics,
         preparer=make_preparer(setup),
-        size=size,
+        size=spec.size,
         parts=dict.fromkeys(stages, part),
         val=val,
         watch=watch,

@@ -13,6 +13,7 @@ from string import Template
 from typing import Literal
 
 from ferbench.errors import Problem, SettingsError
+from ferbench.nouns.emotions import Modality
 from ferbench.plugins import Installed
 from ferbench.store.files import write_text
 
@@ -29,6 +30,19 @@ _NOUNS: Mapping[Kind, Nouns] = {
     "sampler": "samplers",
     "metric": "metrics",
 }
+_OF_MODALITY: tuple[Kind, ...] = ("model", "dataset")
+"""Kinds that are written anew for each modality."""
+
+_READERS: Mapping[tuple[Kind, Modality], tuple[str, ...]] = {
+    ("dataset", "video"): (
+        # There is no decord for other machines; there the package installs, and reading a clip says what is missing.
+        "decord>=0.6; sys_platform != 'darwin' and (platform_machine == 'x86_64' or platform_machine == 'AMD64')",
+        "pillow>=10.3",
+    ),
+    ("dataset", "eeg"): ("mne>=1.6", "scipy>=1.11"),
+}
+"""What a package needs beside ferbench to read its data."""
+
 _TRY: Mapping[Kind, str] = {
     "model": "ferbench run --suite demo -m $name -m small-cnn -m majority",
     "dataset": "ferbench data add $name PATH",
@@ -46,6 +60,7 @@ class Wanted:
     folder: Path
     licence: Licence = "Apache-2.0"
     single_file: bool = False
+    modality: Modality = "image"
 
     @property
     def module(self) -> str:
@@ -78,12 +93,30 @@ def write_plugin(wanted: Wanted, installed: Installed) -> list[Path]:
 
 def next_steps(wanted: Wanted) -> list[str]:
     """The commands that a user gives now."""
-    try_it = Template(_TRY[wanted.kind]).substitute(name=wanted.name)
+    try_it = _trial(wanted)
     if wanted.single_file:
         first, *others = try_it.split(" && ")
         steps = f"{first} --plugin {wanted.target}" if "run" in first else first
         return [f"ferbench check {wanted.target}", " && ".join([steps, *others])]
     return [f"pip install -e {wanted.target}", f"ferbench check {wanted.name}", try_it]
+
+
+def differs(kind: Kind) -> bool:
+    """Whether what is written depends on the modality; a sampler or metric is the same for all."""
+    return kind in _OF_MODALITY
+
+
+def _trial(wanted: Wanted) -> str:
+    """The command that tries the plugin."""
+    if wanted.kind == "model" and wanted.modality != "image":
+        return f"ferbench run --suite demo -d DATASET -m {wanted.name}"
+    return Template(_TRY[wanted.kind]).substitute(name=wanted.name)
+
+
+def _of(wanted: Wanted, template: str) -> str:
+    """A template's name for the plugin's modality."""
+    name, ending = template.split(".", 1)
+    return f"{name}_{wanted.modality}.{ending}" if differs(wanted.kind) and wanted.modality != "image" else template
 
 
 def _problems(wanted: Wanted, installed: Installed) -> Iterator[Problem]:
@@ -105,14 +138,14 @@ def _parts(wanted: Wanted) -> dict[str, str]:
     """Templates by their place in the package."""
     kind, module = wanted.kind, wanted.module
     if wanted.single_file:
-        return {"": "model_single.py.txt" if kind == "model" else f"{kind}.py.txt"}
+        return {"": _of(wanted, "model_single.py.txt" if kind == "model" else f"{kind}.py.txt")}
     parts = {
         "pyproject.toml": "pyproject.toml.txt",
         "README.md": "README.md.txt",
-        f"src/{module}/__init__.py": f"{kind}.py.txt",
-        f"tests/test_{module.removeprefix('ferbench_')}.py": f"test_{kind}.py.txt",
+        f"src/{module}/__init__.py": _of(wanted, f"{kind}.py.txt"),
+        f"tests/test_{module.removeprefix('ferbench_')}.py": _of(wanted, f"test_{kind}.py.txt"),
     }
-    return parts | ({f"src/{module}/network.py": "network.py.txt"} if kind == "model" else {})
+    return parts | ({f"src/{module}/network.py": _of(wanted, "network.py.txt")} if kind == "model" else {})
 
 
 def _values(wanted: Wanted) -> dict[str, str]:
@@ -127,8 +160,10 @@ def _values(wanted: Wanted) -> dict[str, str]:
         "title": f"{wanted.name}: not yet published",
         "url": "https://example.org",
     }
-    values["try_it"] = _filled_text(_TRY[wanted.kind], values)
-    values["body"] = _filled(f"body_{wanted.kind}.md.txt", values).strip()
+    needed = ("ferbench>=0.1", *_READERS.get((wanted.kind, wanted.modality), ()))
+    values["dependencies"] = ", ".join(f'"{name}"' for name in needed)
+    values["try_it"] = _trial(wanted)
+    values["body"] = _filled(_of(wanted, f"body_{wanted.kind}.md.txt"), values).strip()
     return values
 
 

@@ -10,8 +10,8 @@ import torch
 
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
-from ferbench.training.pictures import image_shape, pictures, target_tensor
-from ferbench.training.pixels import channels_first, is_picture
+from ferbench.training.pictures import Shapes, pictures, shapes_of, target_tensor
+from ferbench.training.pixels import channels_first, is_clip, is_picture
 from ferbench.training.streaming import StreamedFeed
 
 RESIZED_BYTES = 4 * 2**30
@@ -29,27 +29,31 @@ class Feed(Protocol):
     def batches(self, index_batches: Sequence[np.ndarray], view: View, seed: tuple[int, ...]) -> Iterator[Batch]:
         """Yield the samples of each array of indices (int64 [b]) as tensors on the device, in this order.
 
-        Pictures are uint8 [b, c, h, w], resized as the recipe says; other inputs keep their form. Targets are int64
-        [b] or float32 [b, k]. A split that draws at random gets the generator seeded with ``(*seed, step)``. Raises
-        TrainingError when a loader process dies, and what the split itself raises.
+        Pictures are uint8 [b, c, h, w], clips uint8 [b, frames, c, h, w] (with a mask where they differ in length),
+        both resized as the recipe says; other inputs keep their form. Targets are int64 [b] or float32 [b, k]. A split
+        that draws at random gets the generator seeded with ``(*seed, step)``. Raises TrainingError when a loader
+        process dies, and what the split itself raises.
         """
 
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the first picture input, resized. Raises TrainingError if there is none."""
+    def shapes(self) -> Shapes:
+        """What the first sample's inputs look like, pictures resized; of a clip, the frames that are read at test."""
 
     def close(self) -> None:
         """Free memory and end loader processes. The feed cannot be used any more."""
 
 
 def open_feed(split: Split, settings: Input, device: torch.device, workers: int) -> Feed:
-    """Return a feed of ``split``: its arrays on the device, or ``workers`` loader processes where it streams."""
-    if split.arrays is not None:
+    """Return a feed of ``split``: its arrays on the device, or ``workers`` loader processes where it streams.
+
+    Clips are read one batch at a time even from memory, since each view of them is of other frames.
+    """
+    if split.arrays is not None and not any(is_clip(values) for values in split.arrays.values()):
         return ResidentFeed(split.arrays, split.targets, settings, device)
     return StreamedFeed(split, settings, device, workers)
 
 
 class ResidentFeed:
-    """A split whose inputs lie on the device as bytes. On the CPU the arrays are used where they lie, also mapped ones.
+    """A split whose inputs lie on the device, pictures as bytes. On the CPU they are used where they lie, also mapped.
 
     Pictures are kept in the order of files, [n, h, w] or [n, h, w, c], and viewed as [b, c, h, w] in a batch.
     """
@@ -71,10 +75,10 @@ class ResidentFeed:
             inputs = {name: self._pictures(picked(values, rows)) for name, values in self.inputs.items()}
             yield Batch(inputs, self.targets.index_select(0, rows))
 
-    def image_shape(self) -> tuple[int, int, int]:
+    def shapes(self) -> Shapes:
         """See :class:`Feed`."""
         first = torch.zeros(1, dtype=torch.int64, device=self.device)
-        return image_shape({name: self._pictures(picked(values, first)) for name, values in self.inputs.items()})
+        return shapes_of({name: self._pictures(picked(values, first)) for name, values in self.inputs.items()})
 
     def close(self) -> None:
         """See :class:`Feed`."""

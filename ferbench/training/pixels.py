@@ -25,6 +25,12 @@ def is_picture(value: np.ndarray | torch.Tensor) -> bool:
     return value.ndim == 3 or (value.ndim == 4 and (value.shape[3] in (1, 3) or value.shape[1] in (1, 3)))
 
 
+def is_clip(value: np.ndarray | torch.Tensor) -> bool:
+    """Whether a batch holds clips: bytes [n, frames, height, width, c], or channels before height; 1 or 3 of them."""
+    bytes_of_five = value.dtype in (np.uint8, torch.uint8) and value.ndim == 5
+    return bytes_of_five and (value.shape[4] in (1, 3) or value.shape[2] in (1, 3))
+
+
 def channels_first(x: torch.Tensor) -> torch.Tensor:
     """View pictures [n, h, w], [n, h, w, c] or [n, c, h, w] as [n, c, h, w]; a last axis of 1 or 3 is the channels."""
     if x.ndim == 3:

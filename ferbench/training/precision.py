@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from ferbench.errors import Problem, SettingsError
 
@@ -72,6 +73,14 @@ def only_deterministic(device: torch.device) -> None:
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+
+
+def channels_last(net: nn.Module) -> nn.Module:
+    """Lay the weights of a network's 2-D convolutions out channels-last, as its pictures are; return it."""
+    for value in (*net.parameters(), *net.buffers()):
+        if value.ndim == 4:  # `net.to` refuses the five axes of 3-D convolutions
+            value.data = value.data.contiguous(memory_format=torch.channels_last)
+    return net
 
 
 def seed_everything(seed: int) -> None:

@@ -7,7 +7,7 @@ becomes three channels only when it is normalised, so that all before works on a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,23 @@ import torch
 
 from ferbench.errors import DataError, Problem, SettingsError, TrainingError
 from ferbench.nouns.augmentation import AFTER_NORMALISATION, MIXING, Augmentation
+from ferbench.nouns.emotions import Modality
 from ferbench.nouns.geometry import MultiCrop, PadCrop, RandomCrop, ResizedCrop
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
 from ferbench.nouns.views import FiveCrop, TenCrop, TestViews
 from ferbench.training.augment import apply, draw
 from ferbench.training.lighting import by_picture, lit, scaled
-from ferbench.training.pixels import centre_crop, channels_first, is_picture, padding_problem, resize, to_grey
+from ferbench.training.pixels import (
+    centre_crop,
+    channels_first,
+    is_clip,
+    is_picture,
+    padding_problem,
+    resize,
+    to_grey,
+)
+from ferbench.training.signals import Moments, normalised_signal, signal_moments
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of each channel, in units of [0, 1]."""
@@ -31,6 +41,7 @@ STREAMED_SAMPLES = 2048
 """Samples of a streamed split from which its statistics are taken, evenly spread over it."""
 
 AT_ONCE = 256
+CLIPS_AT_ONCE = 8
 
 FIXED: dict[str, Statistics] = {"unit": ((0.0,), (1.0,)), "signed": ((0.5,), (0.5,)), "imagenet": IMAGENET}
 
@@ -39,36 +50,46 @@ class Preparer:
     """Prepares batches as ``settings`` say.
 
     ``statistics``: those of the training split (:func:`training_statistics`), needed for ``mean-std`` alone.
-    ``inputs``: those that the model takes, by name (None: all). Grey pictures under ``imagenet`` get the mean of its
-    three channels' values.
+    ``inputs``: those that the model takes, by name (None: all). ``signals``: those that are signals, with their moments
+    where ``mean-std`` needs them. Grey pictures under ``imagenet`` get the mean of its three channels' values.
     """
 
     def __init__(
-        self, settings: Input, statistics: Statistics | None = None, inputs: tuple[str, ...] | None = None
+        self,
+        settings: Input,
+        statistics: Statistics | None = None,
+        inputs: tuple[str, ...] | None = None,
+        signals: Mapping[str, Moments | None] | None = None,
     ) -> None:
-        if settings.normalise == "mean-std" and statistics is None:
+        if settings.normalise == "mean-std" and statistics is None and not signals:
             raise TrainingError("recipe.input.normalise = 'mean-std' needs the statistics of the training split.")
-        self.settings, self.inputs = settings, inputs
+        self.settings, self.inputs, self.signals = settings, inputs, signals or {}
         self.statistics: Statistics = FIXED.get(settings.normalise) or statistics or FIXED["unit"]
 
     def train(self, batch: Batch, augmentation: tuple[Augmentation, ...], rng: np.random.Generator) -> Batch:
         """Augment and normalise a batch of raw pictures (uint8 [b, c, h, w]): float32 [b, c, s, s], channels-last.
 
-        Where a sample has several pictures of one size, they are augmented alike. Inputs that are no pictures stay as
-        they are. ``MultiCrop`` multiplies the batch: crops of a sample lie side by side, each with its target, mask,
-        weight and other inputs. Raises TrainingError when a crop does not fit, or the pictures do not end up square.
+        Where a sample has several pictures of one size, they are augmented alike, and so are the frames of a clip
+        (uint8 [b, frames, c, h, w] to float32 [b, frames, c, s, s]; frames that fill it up become zero). Signals are
+        normalised, other inputs stay as they are. ``MultiCrop`` multiplies the batch: crops of a sample lie side by
+        side, each with its target, mask, weight and other inputs. Raises TrainingError when a crop does not fit, or the
+        pictures do not end up square.
         """
         start = rng.bit_generator.state
 
-        def prepared(x: torch.Tensor) -> torch.Tensor:
+        def changed(op: Augmentation, x: torch.Tensor, frames: int) -> torch.Tensor:
+            drawn = draw(op, len(x) // frames, x.shape[2], x.shape[3], rng)
+            return apply(op, x, {name: np.repeat(values, frames, axis=0) for name, values in drawn.items()})
+
+        def prepared(x: torch.Tensor, frames: int) -> torch.Tensor:
             rng.bit_generator.state = start
             for op in augmentation:
                 if not isinstance(op, AFTER_NORMALISATION + MIXING):
-                    x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
+                    x = changed(op, x, frames)
             x = self._normalised(x)
             for op in augmentation:
                 if isinstance(op, AFTER_NORMALISATION):
-                    x = apply(op, x, draw(op, len(x), x.shape[2], x.shape[3], rng))
+                    x = changed(op, x, frames)
             return x
 
         return self._each_picture(batch, prepared, crops_of(augmentation))
@@ -81,7 +102,7 @@ class Preparer:
         """
         resizing = [op for op in augmentation if isinstance(op, ResizedCrop)][-1:]
 
-        def prepared(x: torch.Tensor) -> torch.Tensor:
+        def prepared(x: torch.Tensor, frames: int) -> torch.Tensor:
             for op in resizing:
                 x = resize(x, op.size, op.interpolation)
             return self._normalised(x if size is None or x.shape[2:] == (size, size) else centre_crop(x, size))
@@ -103,13 +124,28 @@ class Preparer:
         mean, std = moments
         return ((x * std + mean) * 255).round_().clamp_(0, 255).to(torch.uint8)
 
-    def _each_picture(self, batch: Batch, prepared: Callable[[torch.Tensor], torch.Tensor], times: int = 1) -> Batch:
-        def one(value: Any) -> Any:
+    def _each_picture(
+        self, batch: Batch, prepared: Callable[[torch.Tensor, int], torch.Tensor], times: int = 1
+    ) -> Batch:
+        def one(name: str, value: Any) -> Any:
+            if name in self.signals:
+                return normalised_signal(value, self.settings.normalise, self.signals[name])
+            if is_clip(value):
+                return clip(value)
             if not is_picture(value):
                 return _repeated(value, times)
-            return prepared(to_grey(value) if self.settings.channels == 1 else value)
+            return prepared(to_grey(value) if self.settings.channels == 1 else value, 1)
 
-        inputs = {name: one(batch.inputs[name]) for name in self.inputs or batch.inputs}
+        def clip(value: torch.Tensor) -> torch.Tensor:
+            if times > 1:
+                raise TrainingError("multi-crop cannot be applied to clips; take it out of recipe.augmentation.")
+            count, frames = value.shape[:2]
+            flat = value.flatten(0, 1)
+            flat = prepared(to_grey(flat) if self.settings.channels == 1 else flat, frames)
+            result = flat.view(count, frames, *flat.shape[1:])
+            return result if batch.mask is None else result.masked_fill(~batch.mask[:, :, None, None, None], 0.0)
+
+        inputs = {name: one(name, batch.inputs[name]) for name in self.inputs or batch.inputs}
         about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight))
         return Batch(inputs, *about)
 
@@ -152,15 +188,29 @@ class Preparer:
         raise TrainingError(f"The statistics are of {len(means)} channels, the pictures have {channels}.")
 
 
+def preparer_for(split: Split, settings: Input, inputs: tuple[str, ...] | None, modality: Modality) -> Preparer:
+    """The preparer of a recipe's ``input``, with the statistics of the training ``split`` where it needs them.
+
+    Raises DataError where these cannot be taken.
+    """
+    own = settings.normalise == "mean-std"
+    if modality != "eeg":
+        return Preparer(settings, training_statistics(split, settings) if own else None, inputs)
+    first = split.batch(np.zeros(1, np.int64), View(), np.random.default_rng(0)).inputs
+    names = [name for name in inputs or first if np.ndim(first[name]) == 3]
+    moments = signal_moments(split, names) if own else {}
+    return Preparer(settings, None, inputs, {name: moments.get(name) for name in names})
+
+
 def training_statistics(split: Split, settings: Input | None = None) -> Statistics:
     """Mean and standard deviation of each channel over all pixels of the split's pictures, in units of [0, 1].
 
     Of grey where ``settings`` turn colour into it. Raw pixels count, before any resizing: all of a split in memory, at
-    most ``STREAMED_SAMPLES`` samples of one that streams. Raises DataError when there is no picture, or all pixels of
-    a channel are equal.
+    most ``STREAMED_SAMPLES`` samples of one that streams, and of clips the frames that are read at test. Raises
+    DataError when there is no picture, or all pixels of a channel are equal.
     """
     counts: np.ndarray = np.zeros((1, 256), np.int64)
-    for values in _raw_pictures(split):
+    for values in _raw_pictures(split, settings or Input()):
         x = channels_first(torch.tensor(values))
         x = to_grey(x) if settings and settings.channels == 1 else x
         counts = counts + [np.bincount(plane.flatten().numpy(), minlength=256) for plane in x.unbind(1)]
@@ -174,16 +224,21 @@ def training_statistics(split: Split, settings: Input | None = None) -> Statisti
     return tuple(means.tolist()), tuple(stds.tolist())
 
 
-def _raw_pictures(split: Split) -> Iterator[np.ndarray]:
-    if split.arrays is not None:
+def _raw_pictures(split: Split, settings: Input) -> Iterator[np.ndarray]:
+    if split.arrays is not None and not any(is_clip(values) for values in split.arrays.values()):
         for values in split.arrays.values():
             if is_picture(values):
                 yield from (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
         return
     chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), STREAMED_SAMPLES)).astype(np.int64))
-    for start in range(0, len(chosen), AT_ONCE):
-        batch = split.batch(chosen[start : start + AT_ONCE], View(), np.random.default_rng(0))
-        yield from (np.asarray(values) for values in batch.inputs.values() if is_picture(values))
+    for start in range(0, len(chosen), CLIPS_AT_ONCE):
+        view = View(frames=settings.test_frames)
+        batch = split.batch(chosen[start : start + CLIPS_AT_ONCE], view, np.random.default_rng(0))
+        for values in map(np.asarray, batch.inputs.values()):
+            if is_clip(values):
+                yield values[batch.mask] if batch.mask is not None else values.reshape(-1, *values.shape[2:])
+            elif is_picture(values):
+                yield values
 
 
 def network_size(

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from ferbench.errors import DataError, FerbenchError, TrainingError
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.split import Batch, Split, View
-from ferbench.training.pictures import image_shape, pictures, target_tensor
+from ferbench.training.pictures import Shapes, pictures, shapes_of, target_tensor
 
 BATCHES_AHEAD = 2
 """Batches that each loader process reads ahead."""
@@ -75,12 +75,13 @@ class StreamedFeed:
             inputs = {name: self._moved(value) for name, value in read["inputs"].items()}
             yield Batch(inputs, self._moved(read["target"]), self._moved(read["mask"]))
 
-    def image_shape(self) -> tuple[int, int, int]:
+    def shapes(self) -> Shapes:
         """See :class:`ferbench.training.feed.Feed`. Reads the first sample."""
-        read = Reader(self.split, self.settings)[(np.zeros(1, np.int64), View(), (0,))]
+        view = View(frames=self.settings.test_frames)
+        read = Reader(self.split, self.settings)[(np.zeros(1, np.int64), view, (0,))]
         if isinstance(read, DataError):
             raise read
-        return image_shape(read["inputs"])
+        return shapes_of(read["inputs"])
 
     def close(self) -> None:
         """See :class:`ferbench.training.feed.Feed`."""

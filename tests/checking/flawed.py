@@ -99,6 +99,34 @@ class Blind(Sound):
         return super().forward(torch.zeros_like(x))
 
 
+class Maskless(Sound):
+    """Takes the mean over all frames of a clip, also those that only fill it up."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x.flatten(0, 1)).view(*x.shape[:2], -1).mean(dim=1)
+
+
+class Masked(Sound):
+    """Takes the mean over the real frames."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        real = torch.ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+        scores = super().forward(x.flatten(0, 1)).view(*x.shape[:2], -1) * real.unsqueeze(2)
+        return scores.sum(dim=1) / real.sum(dim=1, keepdim=True)
+
+
+class Electrodes(nn.Module):
+    """A filter over time and one over electrodes."""
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv1d(spec.channels, 16, 9), nn.BatchNorm1d(16), nn.ReLU())
+        self.head = nn.Sequential(nn.AdaptiveAvgPool1d(8), nn.Flatten(), nn.Linear(128, spec.classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))  # type: ignore[no-any-return]
+
+
 class Unseeded(Sound):
     """Draws from a generator that no seed reaches."""
 
@@ -183,6 +211,12 @@ def ferbench_models() -> Iterator[Model]:
     yield model("boastful", paper=PAPER, reported=[Reported("fer2013", "official", "test", "accuracy", 70.2, "")])
     yield model("hangs", hangs)
     yield model("dies", dies)
+    clips = {"modality": "video", "inputs": ("video",), "recipe": Recipe(input=Input(channels=1))}
+    yield model("masked", Masked, **clips)
+    yield model("maskless", Maskless, **clips)
+    signals = {"modality": "eeg", "inputs": ("eeg",), "reference": NetSpec(classes=3, channels=6, size=64)}
+    yield model("electrodes", Electrodes, **signals, recipe=Recipe(input=Input(normalise="mean-std")))
+    yield model("mirrored-eeg", Electrodes, **signals, recipe=Recipe(augmentation=(HorizontalFlip(),)))
     for kind in (Mean, Logits, Amnesic, Moody, Relative):
         yield model(kind.__name__.lower(), None, estimator=kind)
 
@@ -210,11 +244,18 @@ def all_classes(train: Split, context: SampleContext) -> Sample:
     return Sample(indices=np.flatnonzero(train.targets == [k for k in range(4) if counts[k] > 3][3]))
 
 
+def looking(train: Split, context: SampleContext) -> Sample:
+    assert train.arrays is not None, "these are not in memory"
+    return Sample()
+
+
 @hookimpl
 def ferbench_samplers() -> Iterator[Sampler]:
     for name, function in {"keep-all": keep_all, "unseeded-sampler": unseeded, "scribbler": scribbler}.items():
         yield Sampler(name, function)
     yield Sampler("too-far", too_far)
+    yield Sampler("looking", looking)
+    yield Sampler("looking-by-word", looking, streams=False)
     yield Sampler("all-classes", all_classes)
 
 

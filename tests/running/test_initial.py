@@ -30,6 +30,8 @@ from ferbench.suites import override
 from tests.contract import PLUGIN, Contract
 from tests.contract_plugin import CLASSES, Tiny
 
+SPEC = NetSpec(classes=4, channels=1, size=8)
+
 START = {"weights": "tiny-start"}
 
 
@@ -37,7 +39,7 @@ START = {"weights": "tiny-start"}
 def start(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     """Weights of the network ``tiny`` for four classes, registered as ``tiny-start``."""
     torch.manual_seed(11)
-    state = dict(Tiny(NetSpec(classes=4, channels=1, size=8), 8).state_dict())
+    state = dict(Tiny(SPEC, 8).state_dict())
     path = tmp_path_factory.mktemp("weights") / "start.pth"
     torch.save({"state_dict": state}, path)
     add_weights(Weights("tiny-start", "", "many squares", "", classes=CLASSES), path)
@@ -164,13 +166,13 @@ def test_a_training_that_goes_on_after_a_stop_loads_nothing_again(
     start: Mapping[str, torch.Tensor], tmp_path: Path
 ) -> None:
     setup, folder = setup_for(InitFrom(weights="tiny-start", mode="continue")), CellFolder(tmp_path)
-    net = Tiny(NetSpec(classes=4, channels=1, size=8), 8)
-    first = begin(setup, folder, net, 8, lambda: False)
+    net = Tiny(SPEC, 8)
+    first = begin(setup, folder, net, SPEC, lambda: False)
     assert torch.equal(net.head.weight, start["head.weight"])
-    resumed = Tiny(NetSpec(classes=4, channels=1, size=8), 8)
-    assert begin(setup, folder, resumed, 8, lambda: True) == first
+    resumed = Tiny(SPEC, 8)
+    assert begin(setup, folder, resumed, SPEC, lambda: True) == first
     assert not torch.equal(resumed.head.weight, start["head.weight"])
-    begin(setup, folder, resumed, 8, lambda: False)
+    begin(setup, folder, resumed, SPEC, lambda: False)
     assert torch.equal(resumed.head.weight, start["head.weight"]), "a damaged state begins anew"
 
 
@@ -181,7 +183,7 @@ def test_classes_in_another_order_are_refused_also_by_the_cell(
     with pytest.raises(
         TrainingError, match="cannot continue from the weights 'tiny-start': their classes come in another"
     ):
-        begin(setup, CellFolder(tmp_path), Tiny(NetSpec(classes=4, channels=1, size=8), 8), 8, lambda: False)
+        begin(setup, CellFolder(tmp_path), Tiny(SPEC, 8), SPEC, lambda: False)
 
 
 NAMING = """

@@ -86,7 +86,7 @@ def gone(pid: int) -> bool:
 def test_batches_hold_the_samples_asked_for_as_bytes_channels_first(shape: tuple[int, ...], streams: bool) -> None:
     split = faces(*shape, streams=streams)
     feed = open_feed(split, Input(), CPU, 0)
-    assert len(feed) == 7 and feed.image_shape() == ((*shape, 1)[2], 10, 12)
+    assert len(feed) == 7 and feed.shapes().picture == ((*shape, 1)[2], 10, 12)
     for indices, batch in zip(BATCHES, read(feed), strict=True):
         expected = split.inputs["image"][indices].reshape(len(indices), 10, 12, -1).transpose(0, 3, 1, 2)
         assert batch.inputs["image"].dtype == torch.uint8
@@ -103,7 +103,7 @@ def test_soft_targets_and_inputs_that_are_no_pictures_keep_their_form() -> None:
     np.testing.assert_array_equal(batch.inputs["signal"].numpy(), signal_values[BATCHES[0]])
     assert batch.target.dtype == torch.float32 and batch.target.shape == (3, 3)
     with pytest.raises(TrainingError, match=r"signal.* is a picture"):
-        feed.image_shape()
+        feed.shapes().picture  # noqa: B018
 
 
 def test_a_mapped_file_is_read_where_it_lies(tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_pictures_are_resized_once_or_batch_by_batch_with_the_same_result(
         plain, *resized = (batch.inputs["image"] for batch in batches)
         expected = F.resize(plain, [9, 9], interpolation=mode, antialias=True)
         assert all(torch.equal(pictures, expected) for pictures in resized)
-    assert once.image_shape() == each_time.image_shape() == streamed.image_shape() == ((*shape, 1)[2], 9, 9)
+    assert once.shapes().picture == each_time.shapes().picture == streamed.shapes().picture
+    assert once.shapes().picture == ((*shape, 1)[2], 9, 9)
 
 
 def test_streamed_batches_do_not_depend_on_the_number_of_workers() -> None:
@@ -207,7 +208,7 @@ def test_data_that_cannot_be_read_are_named_without_a_traceback(workers: int) ->
         read(feed)
     assert str(caught.value) == "clip_7.mp4 cannot be decoded"
     with pytest.raises(DataError, match="clip_7"):
-        feed.image_shape()
+        feed.shapes()
     feed.close()
 
 
