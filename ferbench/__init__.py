@@ -81,6 +81,8 @@ if TYPE_CHECKING:
     from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop
     from ferbench.nouns.weights import Weights
     from ferbench.running.api import leaderboard, run
+    from ferbench.sharing.merging import merge
+    from ferbench.sharing.packing import pack
     from ferbench.training.regularise import DropPath
 
 __version__ = "0.1.0"
@@ -121,6 +123,8 @@ _HOMES = {
     "ferbench.nouns.views": "FiveCrop FlipView RandomViews SingleView TenCrop",
     "ferbench.nouns.weights": "Weights",
     "ferbench.running.api": "leaderboard run",
+    "ferbench.sharing.merging": "merge",
+    "ferbench.sharing.packing": "pack",
     "ferbench.training.regularise": "DropPath",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -248,7 +252,9 @@ __all__ = [
     "k_fold",
     "leaderboard",
     "leave_one_group_out",
+    "merge",
     "merged_split",
+    "pack",
     "run",
     "walk_download",
 ]

@@ -161,6 +161,12 @@ def load_scorer(
 ) -> Scorer:
     """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
     path = folder.path / f"{weights}.safetensors"
+    merged = folder.status.get("merged")
+    if merged and not path.exists():
+        raise StoreError(
+            f"The {weights} weights of cell {folder.id} ({folder.record['label']}) are not here: it was merged from "
+            f"{merged['pack']} without them. Pack it with `ferbench pack --weights best`, and merge it again."
+        )
     preparer = make_preparer(setup)
     if setup.model.build is None:
         estimator = make_estimator(setup)

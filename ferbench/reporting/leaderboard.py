@@ -144,10 +144,11 @@ def _ranked(
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Ranks and ranking notes by row id.
 
-    Oracles, imports whose selection is unknown, and rows on other samples than most are not ranked.
+    Oracles, imports whose selection is unknown, merged rows whose labels could not be checked, and rows on other
+    samples than most are not ranked.
     """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
-    honest = [item for item in measured if item.row.selection not in ("oracle", "unknown")]
+    honest = [item for item in measured if item.row.selection not in ("oracle", "unknown") and not item.row.unchecked]
     common = Counter(samples[item.row.id] for item in honest).most_common(1)
     contenders = []
     for item in honest:

@@ -182,7 +182,7 @@ class Run:
             path = store.dataset_table(loaded.fingerprint)
             if not is_parquet(path):
                 path.unlink(missing_ok=True)
-                write_table(loaded, path)
+            write_table(loaded, path)
         run_id = store.new_run_id()
         store.write_run(
             {

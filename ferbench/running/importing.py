@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,7 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     predictions = predictions_of({"test": (splits.test, scores)})
     faults = write_evaluation(folder.path, predictions, metrics, dataset.task, {})
     folder.set_status("done", ended=_now(), notes=[], metric_faults=faults)
-    _join_latest_run(store, folder.id)
+    join_latest_run(store, [folder.id])
     return folder.id
 
 
@@ -141,12 +142,20 @@ def _facts(where: Place, origin: Origin, decided: bool) -> dict[str, Any]:
     }
 
 
-def _join_latest_run(store: Store, key: str) -> None:
-    """Record a run of the latest one's cells and this one."""
-    latest = store.run() if store.run_ids() else {"suite": {"name": "imported"}, "cells": [], "skipped": []}
-    if key not in latest["cells"]:
-        changes = {"id": store.new_run_id(), "started": _now(), "cells": [*latest["cells"], key]}
-        store.write_run({"schema": SCHEMA, **latest, **changes})
+def join_latest_run(store: Store, keys: Sequence[str], first: Mapping[str, Any] | None = None) -> str:
+    """Record a run of the latest one's cells and these, where they are not all among them; return its id.
+
+    ``first``: the suite and the rows' names to begin with where the store has no run.
+    """
+    latest = store.run() if store.run_ids() else {"suite": {"name": "imported"}, "skipped": [], **(first or {})}
+    cells = list(latest.get("cells", []))
+    new = [key for key in keys if key not in cells]
+    if not new:
+        return str(latest.get("id", ""))
+    rows = {**(first or {}).get("rows", {}), **latest.get("rows", {})}
+    changes = {"id": store.new_run_id(), "started": _now(), "cells": [*cells, *new], "rows": rows}
+    store.write_run({"schema": SCHEMA, **latest, **changes})
+    return str(changes["id"])
 
 
 def _now() -> str:

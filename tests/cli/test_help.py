@@ -13,6 +13,8 @@ COMMANDS = [
     ("evaluate",),
     ("predict",),
     ("import",),
+    ("pack",),
+    ("merge",),
     ("ui",),
     ("track",),
     ("list",),

@@ -1,0 +1,253 @@
+"""A cell that was brought: its form and id are checked, samples and labels compared, metrics computed anew."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow.parquet as pq
+from safetensors import SafetensorError, safe_open
+
+from ferbench.data.table import write_table
+from ferbench.errors import DataError, SettingsError
+from ferbench.evaluating.evaluation import write_evaluation
+from ferbench.evaluating.setup import full_name, recipe_of
+from ferbench.identity import RowKey, cell_id, digest
+from ferbench.plugins import Installed
+from ferbench.reporting.samples import sample_facts
+from ferbench.running.importing import Selection
+from ferbench.sharing.forms import CellForm, EnvironmentForm, MetricsForm, StatusForm, is_clean, read_form, read_plain
+from ferbench.sharing.tables import classes_in, read_strict_predictions, read_strict_table
+from ferbench.sharing.truth import Truth, check_samples, check_table, doubts_of_code, facts_here, look_up
+from ferbench.sharing.unpacking import Unpacked
+from ferbench.store.files import write_json, write_text
+from ferbench.store.predictions import Predictions
+from ferbench.store.store import CellFolder
+
+TOLERANCE = 1e-6
+"""Metrics that differ by more, relative to their size, are other ones."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A cell of a pack that may go into the store.
+
+    ``labels``: why its labels could not be checked; ``code``: why its code is not known here; empty where all is well.
+    ``remarks``: what was brought otherwise than it is here.
+    """
+
+    folder: CellFolder
+    label: str
+    pack: str
+    origin: str
+    requires: tuple[str, ...]
+    labels: str
+    code: str
+    remarks: tuple[str, ...]
+
+
+@dataclass
+class Verifier:
+    """Checks the cells of one pack where they were unpacked, and brings their files into the form of this machine.
+
+    ``merged`` is what each cell's ``status.json`` shall say of the pack.
+    """
+
+    pack: Unpacked
+    installed: Installed
+    merged: Mapping[str, Any]
+    truths: dict[tuple[Any, ...], Truth] = field(default_factory=dict)
+
+    def tables(self) -> None:
+        """Check the tables of the data sets, and keep nothing of their files but what was checked."""
+        for path in sorted((self.pack.folder / "datasets").glob("*.parquet")):
+            table = read_strict_table(path, self.pack.label(path))
+            pq.write_table(table, path, compression="zstd")
+
+    def cell(self, path: Path) -> Verified:
+        """Check one cell. Raises DataError."""
+        folder, name = CellFolder(path), self.pack.label(path)
+        record = self._record(folder, name)
+        status = read_form(StatusForm, path / "status.json", f"{name}/status.json")
+        known = (path / "environment.json").exists()
+        environment = read_form(EnvironmentForm, path / "environment.json", f"{name}/environment.json") if known else {}
+        self._other_files(folder)
+        name = f"{name} ({record['label']})"
+        imported = record["facts"].get("kind") == "imported"
+        truth = self._truth(record["row"], record["fold"], record["row"]["division"])
+        code = "" if imported else doubts_of_code(record, self.installed)
+        facts = facts_here(record, truth, self.installed, not code)
+        remarks = _changes(record["facts"], facts)
+        record = {**record, "facts": facts}
+        further: dict[str, str] = {}
+        if status["state"] == "done":
+            remarks += self._results(folder, record, truth, status, name)
+            further = {key: self._evaluation(folder, record, key, name) for key in _evaluations(folder)}
+        write_json(path / "cell.json", record)
+        told = {"labels": truth.why, "code": code, "remarks": remarks, "evaluations": further}
+        write_json(path / "status.json", {**status, "merged": {**self.merged, **told}})
+        origin = ", ".join(filter(None, [environment.get("machine"), environment.get("device_name")]))
+        requires = tuple(record["requires"].values())
+        doubts = (truth.why, code, tuple(remarks))
+        return Verified(folder, record["label"], self.pack.source.name, origin, requires, *doubts)
+
+    def _record(self, folder: CellFolder, name: str) -> dict[str, Any]:
+        record = read_form(CellForm, folder.path / "cell.json", f"{name}/cell.json")
+        row = RowKey(**record["row"])
+        identity = cell_id(row, record["seed"], record["fold"], record["requires"], record["sources"], record["engine"])
+        if not identity == record["id"] == folder.id or row.id != record["row_id"]:
+            raise DataError(f"{name} is refused: its id is not that of what it holds ({identity}); it was altered.")
+        if record["fold"] >= record["folds"]:
+            raise DataError(f"{name} is refused: it has {record['folds']} folds, and this is fold {record['fold']}.")
+        imported, model = record["facts"].get("kind") == "imported", full_name(record["row"])
+        if imported and (model in self.installed.names("models") or record["sources"]):
+            raise DataError(f"{name} is refused: it says that it was imported, and is named as the model {model}.")
+        try:
+            if not (imported and record["row"]["recipe"].get("selection") in get_args(Selection)):
+                recipe_of(record["row"]["recipe"])
+        except SettingsError as error:
+            raise DataError(f"{name} is refused: its recipe is none that this ferbench knows. {error}") from None
+        used = (info for info in self.installed.plugins if info.name in record["plugins"] and not info.package)
+        return {**record, "plugin_files": [info.location for info in used]}  # never a place that a stranger names
+
+    def _truth(self, row: Mapping[str, Any], fold: int, division: str | None = None) -> Truth:
+        key = (row["dataset"], row["fingerprint"], row["protocol"], fold, division)
+        if key not in self.truths:
+            self.truths[key] = look_up(self.installed, *key)
+            place = self.truths[key].place
+            if place is not None:
+                table = self._table(row)
+                table.unlink(missing_ok=True)  # the data set's own table is what counts
+                write_table(place.loaded, table)
+        return self.truths[key]
+
+    def _table(self, row: Mapping[str, Any]) -> Path:
+        return self.pack.folder / "datasets" / f"{row['fingerprint']}.parquet"
+
+    def _results(
+        self, folder: CellFolder, record: Mapping[str, Any], truth: Truth, status: dict[str, Any], name: str
+    ) -> list[str]:
+        """Check predictions, and replace the metrics by those that are computed here. Returns what differs."""
+        facts, path = record["facts"], folder.path
+        label = f"{self.pack.label(path)}/metrics.json"
+        brought = read_form(MetricsForm, path / "metrics.json", label)
+        place = {**record["row"], "folds": record["folds"]}
+        found = self._checked(path, facts["classes"], truth, place, facts.get("kind") != "imported", name)
+        kept = {"train": brought.get("train", {}), "chosen_epoch": brought.get("chosen_epoch")}
+        faults, remarks = self._measured(path, found, place, facts["task"], kept, brought)
+        status["metric_faults"] = faults
+        return remarks
+
+    def _evaluation(self, folder: CellFolder, record: Mapping[str, Any], key: str, name: str) -> str:
+        """Check a further evaluation. Returns why its labels could not be checked, empty where they were."""
+        path, name = folder.path / "evaluations" / key, f"{name}, evaluation {key}"
+        label = self.pack.label(path)
+        asked = read_plain(path / "evaluation.json", f"{label}/evaluation.json")
+        brought = read_plain(path / "metrics.json", f"{label}/metrics.json")
+        names = {"weights", "tta", "dataset", "protocol", "fingerprint"}
+        if digest(asked) != key or set(asked) != names or not re.fullmatch("[0-9a-f]{8,64}", str(asked["fingerprint"])):
+            raise DataError(f"{name} is refused: its id is not that of what it holds; it was altered.")
+        own = all(asked[each] == record["row"][each] for each in ("dataset", "protocol", "fingerprint"))
+        truth = self._truth(asked, record["fold"] if own else 0)
+        classes = classes_in(path / "predictions.parquet", label)
+        place = {**asked, "folds": record["folds"] if own else 1}
+        found = self._checked(path, classes, truth, place, True, name)
+        task = record["facts"]["task"] if truth.place is None else truth.place.loaded.dataset.task
+        self._measured(path, found, place, task, {}, brought)
+        return truth.why
+
+    def _checked(
+        self, path: Path, classes: list[str], truth: Truth, place: Mapping[str, Any], val: bool, name: str
+    ) -> Predictions:
+        found = read_strict_predictions(
+            path / "predictions.parquet", f"{self.pack.label(path)}/predictions.parquet", classes
+        )
+        if truth.splits is not None:
+            check_samples(found, truth, val, name)
+        else:
+            check_table(found, self._table(place), place["protocol"], place["folds"], name)
+        return found
+
+    def _measured(
+        self,
+        path: Path,
+        found: Predictions,
+        place: Mapping[str, Any],
+        task: Any,
+        kept: Mapping[str, Any],
+        brought: Mapping[str, Any],
+    ) -> tuple[list[str], list[str]]:
+        """Write predictions and metrics anew; return faults of metrics, and which were brought with other values."""
+        metrics = [self.installed.metric(each) for each in self.installed.names("metrics")]
+        table, folds = self._table(place), np.zeros(len(found.ids), np.int64)
+        votes = sample_facts(table, place["protocol"], "sample", found.ids, folds, (), found.classes).votes
+        faults = write_evaluation(path, found, metrics, task, kept, votes)
+        return faults, list(_differences(brought, CellFolder(path).metrics()))
+
+    def _other_files(self, folder: CellFolder) -> None:
+        path = folder.path
+        if (path / "sampler.json").exists():
+            read_plain(path / "sampler.json", self.pack.label(path / "sampler.json"))
+        if (path / "history.csv").exists():
+            _check_history(path / "history.csv", self.pack.label(path / "history.csv"))
+        if (path / "log.txt").exists():
+            text = (path / "log.txt").read_text(encoding="utf-8", errors="replace")
+            write_text(path / "log.txt", "".join(c if is_clean(c) else "?" for c in text))
+        if (path / "best.safetensors").exists():
+            try:
+                with safe_open(path / "best.safetensors", framework="numpy") as weights:
+                    weights.keys()
+            except SafetensorError as error:
+                raise DataError(
+                    f"{self.pack.label(path / 'best.safetensors')} is no safetensors file: {error}"
+                ) from None
+
+
+def _evaluations(folder: CellFolder) -> list[str]:
+    path = folder.path / "evaluations"
+    return sorted(each.name for each in path.iterdir()) if path.exists() else []
+
+
+def _check_history(path: Path, label: str) -> None:
+    try:
+        with path.open(newline="", encoding="utf-8") as handle:
+            header, *rows = list(csv.reader(handle))
+        good = all(len(row) == len(header) and all(map(_is_value, row)) for row in rows)
+    except (ValueError, csv.Error):
+        good = False
+    if not good or not all(re.fullmatch(r"[\w .:/@()+-]{1,100}", name) for name in header):
+        raise DataError(f"{label} is refused: it is no table of numbers.")
+
+
+def _is_value(text: str) -> bool:
+    return bool(re.fullmatch(r"|-?\d+(\.\d+)?([eE][+-]?\d+)?|-?inf|nan", text))
+
+
+def _changes(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """What was said of a cell and is otherwise here."""
+    keys = [key for key in ours if key != "reported" and brought.get(key) != ours[key] and key in brought]
+    return [f"{key} was {brought[key]!r}, here it is {ours[key]!r}" for key in keys]
+
+
+def _differences(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
+    """Metrics of val and test that were brought with another value."""
+    for side in ("test", "val"):
+        theirs = brought.get(side)
+        for name, value in (theirs if isinstance(theirs, dict) else {}).items():
+            known = ours.get(side, {}).get(name)
+            if name in ours.get(side, {}) and not _same(value, known):
+                shown = f"{value} was brought, {known} is right" if isinstance(known, float) else "other values brought"
+                yield f"{name} of {side}: {shown}"
+
+
+def _same(a: Any, b: Any) -> bool:
+    try:
+        first, second = np.array(a, dtype=np.float64), np.array(b, dtype=np.float64)
+    except (ValueError, TypeError):
+        return False
+    return first.shape == second.shape and np.allclose(first, second, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
