@@ -138,6 +138,16 @@ class EnvironmentForm(Open):
     machine: Name = ""
 
 
+class EvaluationForm(Form):
+    """``evaluation.json``, over which a further evaluation's id is computed."""
+
+    weights: Literal["best", "last"]
+    tta: Plain
+    dataset: Name
+    protocol: Name
+    fingerprint: Fingerprint
+
+
 class MetricsForm(Open):
     """``metrics.json``: those of ``train`` are kept as they are, since predictions of it are not."""
 
@@ -175,6 +185,8 @@ def read_plain(path: Path, label: str) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except FileNotFoundError:
+        raise DataError(f"{label} is missing.") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{label} is no JSON that can be read: {error}.") from None
     if not isinstance(value, dict):

@@ -76,6 +76,8 @@ def read_strict_table(path: Path, label: str) -> pa.Table:
 
 def _checked(path: Path, label: str, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     """An open file whose own account of its size is within bounds."""
+    if not path.exists():
+        raise DataError(f"{label} is missing.")
     try:
         file = pq.ParquetFile(path, read_dictionary=list(dictionary))
         meta = file.metadata

@@ -21,7 +21,16 @@ from ferbench.identity import RowKey, cell_id, digest
 from ferbench.plugins import Installed
 from ferbench.reporting.samples import sample_facts
 from ferbench.running.importing import Selection
-from ferbench.sharing.forms import CellForm, EnvironmentForm, MetricsForm, StatusForm, is_clean, read_form, read_plain
+from ferbench.sharing.forms import (
+    CellForm,
+    EnvironmentForm,
+    EvaluationForm,
+    MetricsForm,
+    StatusForm,
+    is_clean,
+    read_form,
+    read_plain,
+)
 from ferbench.sharing.tables import classes_in, read_strict_predictions, read_strict_table
 from ferbench.sharing.truth import Truth, check_samples, check_table, doubts_of_code, facts_here, look_up
 from ferbench.sharing.unpacking import Unpacked
@@ -80,6 +89,11 @@ class Verifier:
         name = f"{name} ({record['label']})"
         imported = record["facts"].get("kind") == "imported"
         truth = self._truth(record["row"], record["fold"], record["row"]["division"])
+        folds = record["folds"] if truth.place is None else len(truth.place.division.folds)
+        if truth.splits is not None and folds != record["folds"]:
+            raise DataError(
+                f"{name} is refused: it names {record['folds']} as the number of folds, its protocol has {folds}."
+            )
         code = "" if imported else doubts_of_code(record, self.installed)
         facts = facts_here(record, truth, self.installed, not code)
         remarks = _changes(record["facts"], facts)
@@ -87,7 +101,9 @@ class Verifier:
         further: dict[str, str] = {}
         if status["state"] == "done":
             remarks += self._results(folder, record, truth, status, name)
-            further = {key: self._evaluation(folder, record, key, name) for key in _evaluations(folder)}
+            for key in _evaluations(folder):
+                further[key], differing = self._evaluation(folder, record, key, name)
+                remarks += differing
         write_json(path / "cell.json", record)
         told = {"labels": truth.why, "code": code, "remarks": remarks, "evaluations": further}
         write_json(path / "status.json", {**status, "merged": {**self.merged, **told}})
@@ -143,23 +159,22 @@ class Verifier:
         status["metric_faults"] = faults
         return remarks
 
-    def _evaluation(self, folder: CellFolder, record: Mapping[str, Any], key: str, name: str) -> str:
-        """Check a further evaluation. Returns why its labels could not be checked, empty where they were."""
+    def _evaluation(self, folder: CellFolder, record: Mapping[str, Any], key: str, name: str) -> tuple[str, list[str]]:
+        """Check a further evaluation. Returns why its labels could not be checked (or nothing), and what differs."""
         path, name = folder.path / "evaluations" / key, f"{name}, evaluation {key}"
         label = self.pack.label(path)
-        asked = read_plain(path / "evaluation.json", f"{label}/evaluation.json")
-        brought = read_plain(path / "metrics.json", f"{label}/metrics.json")
-        names = {"weights", "tta", "dataset", "protocol", "fingerprint"}
-        if digest(asked) != key or set(asked) != names or not re.fullmatch("[0-9a-f]{8,64}", str(asked["fingerprint"])):
+        asked = read_form(EvaluationForm, path / "evaluation.json", f"{label}/evaluation.json")
+        brought = read_form(MetricsForm, path / "metrics.json", f"{label}/metrics.json")
+        if digest(asked) != key:
             raise DataError(f"{name} is refused: its id is not that of what it holds; it was altered.")
         own = all(asked[each] == record["row"][each] for each in ("dataset", "protocol", "fingerprint"))
         truth = self._truth(asked, record["fold"] if own else 0)
-        classes = classes_in(path / "predictions.parquet", label)
+        classes = classes_in(path / "predictions.parquet", f"{label}/predictions.parquet")
         place = {**asked, "folds": record["folds"] if own else 1}
         found = self._checked(path, classes, truth, place, True, name)
         task = record["facts"]["task"] if truth.place is None else truth.place.loaded.dataset.task
-        self._measured(path, found, place, task, {}, brought)
-        return truth.why
+        _, differing = self._measured(path, found, place, task, {}, brought)
+        return truth.why, [f"evaluation {key}: {text}" for text in differing]
 
     def _checked(
         self, path: Path, classes: list[str], truth: Truth, place: Mapping[str, Any], val: bool, name: str

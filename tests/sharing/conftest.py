@@ -51,9 +51,9 @@ def installed(contract: Contract) -> Installed:
 class Tampered:
     """The files of a pack by name, to be changed and packed again."""
 
-    def __init__(self, source: Source, path: Path) -> None:
+    def __init__(self, pack: Path, path: Path) -> None:
         self.path, self.odd = path, list[tarfile.TarInfo]()
-        with tarfile.open(source.pack) as tar:
+        with tarfile.open(pack) as tar:
             self.files = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
 
     def change(self, name: str, edit: Callable[[Any], object]) -> None:
@@ -90,4 +90,4 @@ class Tampered:
 @pytest.fixture
 def tampered(source: Source, tmp_path: Path) -> Tampered:
     """The pack's files, to be tampered with."""
-    return Tampered(source, tmp_path / "tampered.tar.gz")
+    return Tampered(source.pack, tmp_path / "tampered.tar.gz")

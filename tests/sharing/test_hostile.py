@@ -21,6 +21,7 @@ from ferbench.plugins import Installed
 from ferbench.sharing import tables, unpacking
 from ferbench.sharing.merging import merge_packs
 from ferbench.store.store import Store
+from tests.contract import Contract
 from tests.sharing.conftest import Source, Tampered
 
 
@@ -177,6 +178,25 @@ def test_json_has_its_form(
 def test_json_that_is_none_is_refused(tampered: Tampered, refused: Refused, cell: str, text: bytes, words: str) -> None:
     tampered.files[f"{cell}/status.json"] = text
     refused(words)
+
+
+@pytest.mark.parametrize("name", ["status.json", "metrics.json", "predictions.parquet"])
+def test_a_file_that_is_missing_is_named(tampered: Tampered, refused: Refused, cell: str, name: str) -> None:
+    del tampered.files[f"{cell}/{name}"]
+    refused(rf"tampered\.tar\.gz/{cell}/{name} is missing")
+
+
+def test_a_fold_does_not_pass_for_the_whole(
+    tampered: Tampered, refused: Refused, contract: Contract, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    contract.run(out, datasets=["squares@3-fold"], models=["nearest"])
+    key = next(folder.id for folder in Store(out).cells if folder.record["fold"] == 0)
+    pack = ferbench.pack([key], out=out, file=tmp_path / "fold.tar.gz")
+    whole = Tampered(pack.file, tampered.path)
+    whole.change(f"cells/{key}/cell.json", lambda value: value.update(folds=1))
+    tampered.files = whole.files
+    refused("it names 1 as the number of folds, its protocol has 3")
 
 
 def test_a_place_of_a_plugin_is_never_taken_from_a_pack(

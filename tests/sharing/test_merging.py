@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,8 +85,8 @@ def test_rows_join_those_that_are_there(
 def test_what_a_pack_holds_can_be_chosen(source: Source, tmp_path: Path) -> None:
     tiny, student = source.cell("tiny").id, source.cell("student").id
 
-    def packed(*cells: str, **options: object) -> set[str]:
-        done = ferbench.pack(cells, out=source.out, file=tmp_path / "some.tar.gz", **options)  # type: ignore[arg-type]
+    def packed(*cells: str, **options: Any) -> set[str]:
+        done = ferbench.pack(cells, out=source.out, file=tmp_path / "some.tar.gz", **options)
         return set(done.cells)
 
     assert packed(tiny[:8]) == {tiny}
@@ -93,7 +94,8 @@ def test_what_a_pack_holds_can_be_chosen(source: Source, tmp_path: Path) -> None
     assert packed(models=["tiny"], datasets=["squares@official"]) == {tiny}
     assert packed(run="latest") == packed()
     assert source.cell("raising").id in packed(failed=True)
-    for mistake in ({"models": ["tinny"]}, {"datasets": ["squares@3-fold"]}, {"cells": ["no-row"]}):
+    mistakes: list[dict[str, Any]] = [{"models": ["tinny"]}, {"datasets": ["squares@3-fold"]}, {"cells": ["no-row"]}]
+    for mistake in mistakes:
         with pytest.raises(UnknownNameError):
             ferbench.pack(out=source.out, file=tmp_path / "none.tar.gz", **mistake)
     with pytest.raises(StoreError, match=r"No finished cell .*\n  raising · squares@official · seed 0: failed"):
@@ -154,6 +156,8 @@ def test_a_failed_cell_never_replaces_anything(source: Source, installed: Instal
     folder = Store(out).cell(failed.cells[0])
     folder.set_status("planned")
     assert set(outcomes(merge_packs([failed.file], out, installed)).values()) == {"already here"}
+    folder.set_status("running")
+    assert "merged" not in folder.status, "what is trained here is no merged cell any more"
 
 
 def test_rows_of_unknown_data_are_shown_without_a_rank_until_the_data_are_there(
