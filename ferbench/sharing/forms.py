@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ferbench.errors import DataError
 from ferbench.nouns.emotions import Task
@@ -21,6 +22,14 @@ Name = Annotated[str, Field(max_length=200)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 Plain = dict[str, Any]
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class Form(BaseModel):
@@ -77,7 +86,7 @@ class FactsForm(Open):
     task: Task
     classes: list[Name] = Field(min_length=1)
     ranking: Name
-    unit: Name
+    unit: Literal["sample", "subject", "clip", "trial"]
     n_train: int
     n_val: int
     n_test: int
@@ -120,8 +129,8 @@ class StatusForm(Open):
 
     state: Literal["done", "failed"]
     cause: str = ""
-    started: Name = ""
-    ended: Name = ""
+    started: Moment = ""
+    ended: Moment = ""
     seconds: float | None = None
     notes: list[str] = []
     params: int | None = None
@@ -136,6 +145,7 @@ class EnvironmentForm(Open):
     device: Name = ""
     device_name: Name = ""
     machine: Name = ""
+    versions: dict[Name, Name] = {}
 
 
 class EvaluationForm(Form):

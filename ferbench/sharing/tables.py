@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ferbench.data.table import UNCHECKED
+from ferbench.data.votes import VOTES
 from ferbench.errors import DataError
 from ferbench.sharing.forms import is_clean
 from ferbench.store.predictions import Predictions, read_predictions
@@ -59,6 +60,8 @@ def read_strict_table(path: Path, label: str) -> pa.Table:
         raise DataError(f"{label} is refused: column {(odd or ['?'])[0]!r} holds neither text nor numbers.")
     if types.get("id") != pa.string() or types.get("pixel_hash") != pa.uint64() or "target" not in types:
         raise DataError(f"{label} is refused: it must have the columns id, target and pixel_hash.")
+    if any(kind != pa.string() for name, kind in types.items() if name.startswith("split_")):
+        raise DataError(f"{label} is refused: the sides of its protocols are no text.")
     texts = [name for name, kind in types.items() if kind == pa.string()]
     _read_text(path, label, texts)
     table = _read(path, label)
@@ -71,6 +74,14 @@ def read_strict_table(path: Path, label: str) -> pa.Table:
         classes = None
     if not isinstance(classes, list) or not all(isinstance(name, str) and is_clean(name) for name in classes):
         raise DataError(f"{label} is refused: its classes are no list of names.")
+    votes = table[VOTES] if VOTES in types else None
+    if votes is not None and (
+        not pa.types.is_list(votes.type)
+        or votes.null_count
+        or pc.list_flatten(votes).null_count
+        or not pc.all(pc.equal(pc.list_value_length(votes), len(classes))).as_py()
+    ):
+        raise DataError(f"{label} is refused: its {VOTES} are not one number for each of its classes.")
     return table.replace_schema_metadata({"classes": json.dumps(classes), UNCHECKED: "yes"})
 
 

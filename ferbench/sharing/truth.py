@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ferbench.data.registry import load
@@ -33,25 +35,32 @@ class Truth:
     why: str = ""
 
 
-def look_up(
-    installed: Installed, dataset: str, fingerprint: str, protocol: str, fold: int, division: str | None = None
-) -> Truth:
-    """What is known here of a fold; ``division`` is the digest that its protocol must have."""
+def find_place(installed: Installed, dataset: str, fingerprint: str, protocol: str) -> Place | str:
+    """The data set of that fingerprint under a protocol as it is here; or why it is not."""
     try:
         loaded = load(installed.dataset(dataset))
         if loaded.fingerprint != fingerprint:
-            return Truth(why=f"the copy of {dataset} that is registered here is another ({loaded.fingerprint[:8]})")
+            return f"the copy of {dataset} that is registered here is another ({loaded.fingerprint[:8]})"
         rule = find_protocol(loaded.dataset, protocol)
-        place = Place(loaded, rule, describe_division(loaded, rule))
-        if division not in (None, place.division.digest):
-            return Truth(place, why=f"{dataset}@{protocol} divides its data otherwise here")
-        return Truth(place, make_splits(loaded, rule, fold))
+        return Place(loaded, rule, describe_division(loaded, rule))
     except UnknownNameError:
-        return Truth(why=f"no plugin here has {dataset}@{protocol}")
+        return f"no plugin here has {dataset}@{protocol}"
     except MissingDataError:
-        return Truth(why=f"{dataset} is not registered on this machine")
+        return f"{dataset} is not registered on this machine"
     except DataError as error:
-        return Truth(why=f"{dataset}@{protocol} cannot be used here: {error}")
+        return f"{dataset}@{protocol} cannot be used here: {error}"
+
+
+def truth_of(place: Place | str, fold: int, division: str | None = None) -> Truth:
+    """One fold of a place; ``division`` is the digest that its protocol must have."""
+    if isinstance(place, str):
+        return Truth(why=place)
+    if division not in (None, place.division.digest):
+        return Truth(place, why=f"{place.loaded.dataset.name}@{place.rule.name} divides its data otherwise here")
+    try:
+        return Truth(place, make_splits(place.loaded, place.rule, fold))
+    except DataError as error:
+        return Truth(place, why=str(error))
 
 
 def check_samples(found: Predictions, truth: Truth, needs_val: bool, name: str) -> None:
@@ -74,15 +83,15 @@ def check_samples(found: Predictions, truth: Truth, needs_val: bool, name: str) 
             raise DataError(f"{name}: its labels are not those of {where}.")
 
 
-def check_table(found: Predictions, table: Path, protocol: str, folds: int, name: str) -> None:
+def check_table(found: Predictions, table: Path, protocol: str, folds: int, name: str) -> list[str]:
     """Raise DataError where samples do not stand in the table of the data set, or on another side of the protocol.
 
-    Labels are left alone: a protocol may give its own.
+    Labels that are not its targets are only told, since a protocol may give its own.
     """
     if not table.exists():
-        return
+        return []
     side_column = f"split_{protocol}"
-    names = ["id", side_column] if side_column in pq.read_schema(table).names else ["id"]
+    names = ["id", "target", *([side_column] if side_column in pq.read_schema(table).names else [])]
     data = pq.read_table(table, columns=names)
     ids = np.array(data["id"].to_pylist(), dtype=str)
     order = np.argsort(ids)
@@ -90,8 +99,9 @@ def check_table(found: Predictions, table: Path, protocol: str, folds: int, name
     strange = int((ids[place] != found.ids).sum())
     if strange:
         raise DataError(f"{name}: {strange:,} of its samples do not stand in the table of its data set.")
-    if folds > 1 or len(names) == 1 or data[side_column].null_count:
-        return
+    relabelled = _relabelled(found, data, place)
+    if folds > 1 or side_column not in names or data[side_column].null_count:
+        return relabelled
     sides = np.array(data[side_column].to_pylist(), dtype=str)
     for side in dict.fromkeys(found.split.tolist()):
         mine = found.split == side
@@ -102,6 +112,17 @@ def check_table(found: Predictions, table: Path, protocol: str, folds: int, name
                 f"{name}: its {int(mine.sum()):,} samples of {side} are not the {int((sides == side).sum()):,} that "
                 f"the table of its data set has for {protocol}; there they stand: {stand}."
             )
+    return relabelled
+
+
+def _relabelled(found: Predictions, data: pa.Table, place: np.ndarray) -> list[str]:
+    """How many labels are not the targets in the table's rows at ``place``, where both are single ones."""
+    known = json.loads((data.schema.metadata or {}).get(b"classes", b"[]"))
+    if found.targets.ndim > 1 or not pa.types.is_integer(data["target"].type) or not set(found.classes) <= set(known):
+        return []
+    targets = np.asarray(data["target"].to_numpy())[place]
+    count = int((np.array([known.index(each) for each in found.classes])[found.targets] != targets).sum())
+    return [f"{count:,} labels are not the targets in the table that came with it"] if count else []
 
 
 def doubts_of_code(record: Mapping[str, Any], installed: Installed) -> str:
@@ -165,5 +186,5 @@ def _modified(configured: Configured) -> list[str]:
     ]
     options = model.options.model_dump(mode="json")
     pairs += [(f"options.{key}", configured.options.get(key), value) for key, value in options.items()]
-    changed = [key for key, mine, value in pairs if mine != value and key not in ("epochs", "schedule", "stages")]
+    changed = [key for key, mine, value in pairs if mine != value and key != "epochs"]
     return told + [key for key in changed if not any(each.removeprefix("recipe.").startswith(key) for each in told)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
-from safetensors import SafetensorError, safe_open
 
 from ferbench.data.table import write_table
 from ferbench.errors import DataError, SettingsError
@@ -21,20 +18,20 @@ from ferbench.identity import RowKey, cell_id, digest
 from ferbench.plugins import Installed
 from ferbench.reporting.samples import sample_facts
 from ferbench.running.importing import Selection
+from ferbench.running.records import Place
+from ferbench.sharing.files import check_files
 from ferbench.sharing.forms import (
     CellForm,
     EnvironmentForm,
     EvaluationForm,
     MetricsForm,
     StatusForm,
-    is_clean,
     read_form,
-    read_plain,
 )
 from ferbench.sharing.tables import classes_in, read_strict_predictions, read_strict_table
-from ferbench.sharing.truth import Truth, check_samples, check_table, doubts_of_code, facts_here, look_up
+from ferbench.sharing.truth import Truth, check_samples, check_table, doubts_of_code, facts_here, find_place, truth_of
 from ferbench.sharing.unpacking import Unpacked
-from ferbench.store.files import write_json, write_text
+from ferbench.store.files import write_json
 from ferbench.store.predictions import Predictions
 from ferbench.store.store import CellFolder
 
@@ -70,6 +67,7 @@ class Verifier:
     pack: Unpacked
     installed: Installed
     merged: Mapping[str, Any]
+    places: dict[tuple[str, ...], Place | str] = field(default_factory=dict)
     truths: dict[tuple[Any, ...], Truth] = field(default_factory=dict)
 
     def tables(self) -> None:
@@ -85,7 +83,7 @@ class Verifier:
         status = read_form(StatusForm, path / "status.json", f"{name}/status.json")
         known = (path / "environment.json").exists()
         environment = read_form(EnvironmentForm, path / "environment.json", f"{name}/environment.json") if known else {}
-        self._other_files(folder)
+        check_files(path, name)
         name = f"{name} ({record['label']})"
         imported = record["facts"].get("kind") == "imported"
         truth = self._truth(record["row"], record["fold"], record["row"]["division"])
@@ -122,7 +120,9 @@ class Verifier:
             raise DataError(f"{name} is refused: it has {record['folds']} folds, and this is fold {record['fold']}.")
         imported, model = record["facts"].get("kind") == "imported", full_name(record["row"])
         if imported and (model in self.installed.names("models") or record["sources"]):
-            raise DataError(f"{name} is refused: it says that it was imported, and is named as the model {model}.")
+            raise DataError(
+                f"{name} is refused: it says that it was imported, yet it is of an installed model or code."
+            )
         try:
             if not (imported and record["row"]["recipe"].get("selection") in get_args(Selection)):
                 recipe_of(record["row"]["recipe"])
@@ -132,14 +132,14 @@ class Verifier:
         return {**record, "plugin_files": [info.location for info in used]}  # never a place that a stranger names
 
     def _truth(self, row: Mapping[str, Any], fold: int, division: str | None = None) -> Truth:
-        key = (row["dataset"], row["fingerprint"], row["protocol"], fold, division)
+        where = (row["dataset"], row["fingerprint"], row["protocol"])
+        if where not in self.places:
+            place = self.places[where] = find_place(self.installed, *where)
+            if not isinstance(place, str):
+                write_table(place.loaded, self._table(row))  # the data set's own is what counts
+        key = (*where, fold, division)
         if key not in self.truths:
-            self.truths[key] = look_up(self.installed, *key)
-            place = self.truths[key].place
-            if place is not None:
-                table = self._table(row)
-                table.unlink(missing_ok=True)  # the data set's own table is what counts
-                write_table(place.loaded, table)
+            self.truths[key] = truth_of(self.places[where], fold, division)
         return self.truths[key]
 
     def _table(self, row: Mapping[str, Any]) -> Path:
@@ -153,11 +153,11 @@ class Verifier:
         label = f"{self.pack.label(path)}/metrics.json"
         brought = read_form(MetricsForm, path / "metrics.json", label)
         place = {**record["row"], "folds": record["folds"]}
-        found = self._checked(path, facts["classes"], truth, place, facts.get("kind") != "imported", name)
+        found, odd = self._checked(path, facts["classes"], truth, place, facts.get("kind") != "imported", name)
         kept = {"train": brought.get("train", {}), "chosen_epoch": brought.get("chosen_epoch")}
         faults, remarks = self._measured(path, found, place, facts["task"], kept, brought)
         status["metric_faults"] = faults
-        return remarks
+        return odd + remarks
 
     def _evaluation(self, folder: CellFolder, record: Mapping[str, Any], key: str, name: str) -> tuple[str, list[str]]:
         """Check a further evaluation. Returns why its labels could not be checked (or nothing), and what differs."""
@@ -171,22 +171,22 @@ class Verifier:
         truth = self._truth(asked, record["fold"] if own else 0)
         classes = classes_in(path / "predictions.parquet", f"{label}/predictions.parquet")
         place = {**asked, "folds": record["folds"] if own else 1}
-        found = self._checked(path, classes, truth, place, True, name)
+        found, odd = self._checked(path, classes, truth, place, True, name)
         task = record["facts"]["task"] if truth.place is None else truth.place.loaded.dataset.task
         _, differing = self._measured(path, found, place, task, {}, brought)
-        return truth.why, [f"evaluation {key}: {text}" for text in differing]
+        return truth.why, [f"evaluation {key}: {text}" for text in odd + differing]
 
     def _checked(
         self, path: Path, classes: list[str], truth: Truth, place: Mapping[str, Any], val: bool, name: str
-    ) -> Predictions:
+    ) -> tuple[Predictions, list[str]]:
+        """Predictions that are those of the protocol, and what is odd about them although it may be right."""
         found = read_strict_predictions(
             path / "predictions.parquet", f"{self.pack.label(path)}/predictions.parquet", classes
         )
         if truth.splits is not None:
             check_samples(found, truth, val, name)
-        else:
-            check_table(found, self._table(place), place["protocol"], place["folds"], name)
-        return found
+            return found, []
+        return found, check_table(found, self._table(place), place["protocol"], place["folds"], name)
 
     def _measured(
         self,
@@ -204,43 +204,10 @@ class Verifier:
         faults = write_evaluation(path, found, metrics, task, kept, votes)
         return faults, list(_differences(brought, CellFolder(path).metrics()))
 
-    def _other_files(self, folder: CellFolder) -> None:
-        path = folder.path
-        if (path / "sampler.json").exists():
-            read_plain(path / "sampler.json", self.pack.label(path / "sampler.json"))
-        if (path / "history.csv").exists():
-            _check_history(path / "history.csv", self.pack.label(path / "history.csv"))
-        if (path / "log.txt").exists():
-            text = (path / "log.txt").read_text(encoding="utf-8", errors="replace")
-            write_text(path / "log.txt", "".join(c if is_clean(c) else "?" for c in text))
-        if (path / "best.safetensors").exists():
-            try:
-                with safe_open(path / "best.safetensors", framework="numpy") as weights:
-                    weights.keys()
-            except SafetensorError as error:
-                raise DataError(
-                    f"{self.pack.label(path / 'best.safetensors')} is no safetensors file: {error}"
-                ) from None
-
 
 def _evaluations(folder: CellFolder) -> list[str]:
     path = folder.path / "evaluations"
     return sorted(each.name for each in path.iterdir()) if path.exists() else []
-
-
-def _check_history(path: Path, label: str) -> None:
-    try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            header, *rows = list(csv.reader(handle))
-        good = all(len(row) == len(header) and all(map(_is_value, row)) for row in rows)
-    except (ValueError, csv.Error):
-        good = False
-    if not good or not all(re.fullmatch(r"[\w .:/@()+-]{1,100}", name) for name in header):
-        raise DataError(f"{label} is refused: it is no table of numbers.")
-
-
-def _is_value(text: str) -> bool:
-    return bool(re.fullmatch(r"|-?\d+(\.\d+)?([eE][+-]?\d+)?|-?inf|nan", text))
 
 
 def _changes(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:

@@ -154,6 +154,9 @@ def test_the_list_of_cells_is_that_of_its_files(tampered: Tampered, refused: Ref
         ("cell.json", lambda value: value["facts"].update(kind="imported"), "says that it was imported"),
         ("status.json", lambda value: value.update(state="running"), "state: Input should be 'done' or 'failed'"),
         ("status.json", lambda value: value.update(train_seconds="1"), "train_seconds: Input should be a valid number"),
+        ("status.json", lambda value: value.update(ended="yesterday"), "ended: Value error, Invalid isoformat"),
+        ("environment.json", lambda value: value.update(versions=["torch"]), "versions: Input should be a valid dict"),
+        ("cell.json", lambda value: value["facts"].update(unit="votes"), "facts.unit: Input should be 'sample'"),
         ("metrics.json", lambda value: value.update(train={"accuracy": [1]}), "train.accuracy"),
     ],
 )
@@ -252,6 +255,9 @@ def test_tables_hold_text_and_numbers_alone(tampered: Tampered, refused: Refused
     whole = tampered.files[name]
     tampered.retable(name, lambda table: table.append_column("picture", [[b"PNG"] * len(table)]))
     refused("column 'picture' holds neither text nor numbers")
+    tampered.files[name] = whole
+    tampered.retable(name, lambda table: table.append_column("votes", [[[1]] * len(table)]))
+    refused("its votes are not one number for each of its classes")
     tampered.files[name] = whole
     tampered.retable(name, lambda table: pa.concat_tables([table, table.slice(0, 1)]))
     refused("its ids are not there, or stand more than once")

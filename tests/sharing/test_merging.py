@@ -211,6 +211,20 @@ def test_facts_follow_from_the_data_and_code_that_are_here(
     assert len({cell.id: cell.remarks for cell in done.cells}[key]) == len(faked)
 
 
+def test_a_recipe_that_was_changed_says_so_although_its_pack_does_not(
+    contract: Contract, installed: Installed, tmp_path: Path
+) -> None:
+    changes = {"recipe.optimizer.lr": 0.05, "recipe.batch_size": 16}
+    contract.run(tmp_path / "out", models=["tiny"], seeds=1, epochs=1, set=changes)
+    pack = ferbench.pack(out=tmp_path / "out", file=tmp_path / "some.tar.gz")
+    tampered = Tampered(pack.file, tmp_path / "tampered.tar.gz")
+    cell = f"cells/{pack.cells[0]}/cell.json"
+    tampered.change(cell, lambda value: value["facts"].update(modified=["optimizer.lr"]))
+    (done,) = merge_packs([tampered.packed()], tmp_path / "home", installed).cells
+    facts = Store(tmp_path / "home").cell(done.id).record["facts"]
+    assert facts["modified"] == ["optimizer.lr", "epochs", "batch_size"]
+
+
 def test_a_cell_that_is_here_with_other_predictions_is_refused(
     source: Source, installed: Installed, tmp_path: Path
 ) -> None:
@@ -258,6 +272,18 @@ def test_other_labels_are_refused_with_the_sample(
     with pytest.raises(DataError, match=r"labels are not those of the test side of squares@official: sample square-"):
         merge_packs([tampered.packed()], tmp_path / "home", installed)
     assert not (tmp_path / "home").exists()
+
+
+def test_labels_that_the_table_of_the_pack_does_not_have_are_told(
+    tampered: Tampered, source: Source, tmp_path: Path
+) -> None:
+    key = source.cell("tiny").id
+    name = f"cells/{key}/predictions.parquet"
+    tampered.retable(name, lambda table: table.set_column(2, "label", [[0] * len(table)]))
+    done = merge_packs([tampered.packed()], tmp_path / "home", discover())
+    remarks = {cell.id: cell.remarks for cell in done.cells}
+    assert remarks[key][0].endswith("labels are not the targets in the table that came with it")
+    assert {len(remarks[other]) for other in remarks if other != key} == {0}
 
 
 def test_another_split_is_called_by_its_name(
