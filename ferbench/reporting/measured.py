@@ -166,7 +166,7 @@ def _merged_notes(row: Row) -> list[str]:
             notes.append(f"not ranked: its labels were not checked here ({merged['labels']})")
         if merged["code"]:
             notes.append(f"its code is not known here ({merged['code']})")
-        notes += [f"its pack said otherwise: {remark}" for remark in merged["remarks"][:3]]
+        notes += [f"found when it was merged: {remark}" for remark in merged["remarks"][:3]]
     return notes
 
 

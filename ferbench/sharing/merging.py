@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,7 +102,9 @@ def _staging(out: Path) -> Iterator[Path]:
         remove_tree(out / STAGING)
         handle.close()
         if new and not (out / "store.json").exists():
-            remove_tree(out)
+            (out / f"{STAGING}.lock").unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else may have begun to use it
+                out.rmdir()
 
 
 def _verified(packs: Sequence[Unpacked], installed: Installed) -> list[Verified]:

@@ -217,7 +217,7 @@ def _changes(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
 
 
 def _differences(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
-    """Metrics of val and test that were brought with another value."""
+    """Metrics of val and test that were brought with another value, or that nothing here computes."""
     for side in ("test", "val"):
         theirs = brought.get(side)
         for name, value in (theirs if isinstance(theirs, dict) else {}).items():
@@ -225,6 +225,8 @@ def _differences(brought: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterato
             if name in ours.get(side, {}) and not _same(value, known):
                 shown = f"{value} was brought, {known} is right" if isinstance(known, float) else "other values brought"
                 yield f"{name} of {side}: {shown}"
+            elif name not in ours.get(side, {}) and side == "test":
+                yield f"{name} of test was brought, and cannot be computed here"
 
 
 def _same(a: Any, b: Any) -> bool:
