@@ -23,14 +23,19 @@ UNCHECKED = "unchecked"
 
 
 def is_unchecked(path: Path) -> bool:
-    """Whether there is no table yet, or only one that was brought and never checked against the data set."""
+    """Whether there is no table that can be read, or only one that was brought and never checked against the data."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return not path.exists() or UNCHECKED.encode() in (pq.read_schema(path).metadata or {})
+    try:
+        return UNCHECKED.encode() in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return True
 
 
 def write_table(loaded: Loaded, path: Path) -> None:
-    """Write ``path`` (parquet), a row for each sample of the data set; one that was written here already is kept.
+    """Write ``path`` (parquet), a row for each sample of the data set; one that was written here already is kept,
+    unless it is damaged.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
