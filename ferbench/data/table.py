@@ -34,8 +34,7 @@ def is_unchecked(path: Path) -> bool:
 
 
 def write_table(loaded: Loaded, path: Path) -> None:
-    """Write ``path`` (parquet), a row for each sample of the data set; one that was written here already is kept,
-    unless it is damaged.
+    """Write ``path`` (parquet), a row for each sample of the data set; a good one that was written here is kept.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null

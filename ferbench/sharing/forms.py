@@ -62,8 +62,8 @@ class Manifest(Form):
     rows: dict[Digest, Name]
 
 
-class RowForm(Form):
-    """A row key, see :class:`ferbench.identity.RowKey`."""
+class RowForm(Open):
+    """A row key; which keys it has, :class:`ferbench.identity.RowKey` says."""
 
     dataset: Name
     fingerprint: Fingerprint
@@ -77,6 +77,7 @@ class RowForm(Form):
     recipe: Plain
     weights: dict[Name, Name]
     limit: int | float | None
+    small: bool = False
 
 
 class FactsForm(Open):

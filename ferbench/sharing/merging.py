@@ -22,7 +22,7 @@ from ferbench.sharing.packing import WEIGHTS
 from ferbench.sharing.unpacking import Unpacked, unpack
 from ferbench.sharing.verifying import Verified, Verifier
 from ferbench.store.comparing import differences
-from ferbench.store.files import disk_faults, remove_tree
+from ferbench.store.files import disk_faults, is_parquet, remove_tree
 from ferbench.store.lease import is_live
 from ferbench.store.store import CellFolder, Store
 
@@ -202,7 +202,7 @@ def _check_tables(packs: Sequence[Unpacked], out: Path) -> None:
         for path in (pack.folder / "datasets").glob("*.parquet"):
             here = out / "datasets" / path.name
             if (
-                here.exists()
+                is_parquet(here)
                 and is_unchecked(path)
                 and not pq.read_table(here, columns=names).equals(pq.read_table(path, columns=names))
             ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -112,6 +112,9 @@ class Verifier:
 
     def _record(self, folder: CellFolder, name: str) -> dict[str, Any]:
         record = read_form(CellForm, folder.path / "cell.json", f"{name}/cell.json")
+        unknown = sorted(set(record["row"]) - {each.name for each in fields(RowKey)})
+        if unknown:
+            raise DataError(f"{name} is refused: nothing here knows row.{unknown[0]}; update ferbench if it is newer.")
         row = RowKey(**record["row"])
         identity = cell_id(row, record["seed"], record["fold"], record["requires"], record["sources"], record["engine"])
         if not identity == record["id"] == folder.id or row.id != record["row_id"]:

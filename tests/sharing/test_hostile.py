@@ -145,6 +145,7 @@ def test_the_list_of_cells_is_that_of_its_files(tampered: Tampered, refused: Ref
     ("name", "edit", "words"),
     [
         ("cell.json", lambda value: value.update(more=1), "more: Extra inputs are not permitted"),
+        ("cell.json", lambda value: value["row"].update(more=1), "nothing here knows row.more; update ferbench"),
         ("cell.json", lambda value: value.update(seed="0"), "seed: Input should be a valid integer"),
         ("cell.json", lambda value: value.update(schema=2), "was written with schema 2, and this ferbench reads 1"),
         ("cell.json", lambda value: value["row"].update(fingerprint="../x"), "fingerprint: String should match"),
