@@ -36,7 +36,7 @@ class RowKey:
     ``division`` is a digest of the ids and targets on each side of every fold: a protocol that divides otherwise is
     another row. ``recipe`` is plain data, after suite, ``--epochs`` and ``--set``, before any rule of a device.
     ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
-    a number of training samples, or a share below 1.
+    a number of training samples, or a share below 1. ``small``: under the model's small settings.
     """
 
     dataset: str
@@ -51,6 +51,7 @@ class RowKey:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     limit: int | float | None = None
+    small: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for ``cell.json``."""

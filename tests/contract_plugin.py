@@ -304,7 +304,7 @@ def tiny(name: str, **changes: Any) -> Model:
 def ferbench_models() -> Iterator[Model]:
     every = ("single-label", "soft-labels")
     yield tiny("tiny", tasks=every, tags=frozenset({"contract"}))
-    yield tiny("tiny", variant="wide", options=TinyOptions(width=16))
+    yield tiny("tiny", variant="wide", options=TinyOptions(width=16), small={"model.options.width": 2})
     yield tiny("tiny", variant="oracle", recipe=RECIPE.model_copy(update={"selection": "oracle"}))
     loss = {"loss": BinaryCrossEntropy()}
     yield tiny("flagged", tasks=("multi-label",), label_kinds=("multi-hot",), recipe=RECIPE.model_copy(update=loss))
@@ -357,10 +357,26 @@ def echo(train: Split, context: SampleContext) -> Sample:
     )
 
 
+def trust(train: Split, context: SampleContext) -> Sample:
+    """Weigh each training sample by what a trained network makes of its label."""
+    net = context.required["judge"].network()
+    inputs = train.batch(np.arange(len(train)), View(), context.rng).inputs["image"]
+    with torch.no_grad():
+        scores = net(torch.as_tensor(inputs, dtype=torch.float32)[:, None] / 127.5 - 1).softmax(1).numpy()
+    return Sample(weights=scores[np.arange(len(train)), train.targets])
+
+
+def peek(train: Split, context: SampleContext) -> Sample:
+    context.required["judge"].scores("test" if len(train) == 80 else "val")
+    return Sample()
+
+
 @hookimpl
 def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("halve", halve, tags=frozenset({"contract"}))
     yield Sampler("echo", echo, options=EchoOptions())
+    yield Sampler("trust", trust, requires={"judge": "tiny"})
+    yield Sampler("peek", peek, requires={"judge": "tiny"})
 
 
 def worst_class(scored: Scored) -> float:

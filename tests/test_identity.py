@@ -19,8 +19,8 @@ def test_the_order_of_keys_makes_no_difference() -> None:
 
 
 def test_the_id_of_a_known_cell_is_pinned() -> None:
-    assert ROW.id == "4b24fd333a116abd1abf"
-    assert cell_id(ROW, 0, 0, {}, {"builtin": "abc"}) == "4544dac930fd076e7cca"
+    assert ROW.id == "15cc7c1f865890679837"
+    assert cell_id(ROW, 0, 0, {}, {"builtin": "abc"}) == "f40bcdc29b545b91c548"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_the_id_of_a_known_cell_is_pinned() -> None:
         replace(ROW, model_options={"width": 3}),
         replace(ROW, recipe={"epochs": 3, "optimizer": {"lr": 0.2}}),
         replace(ROW, limit=100),
+        replace(ROW, small=True),
         replace(ROW, division="d01"),
         replace(ROW, weights={"imagenet": "aa"}),
     ],

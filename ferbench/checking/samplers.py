@@ -14,6 +14,7 @@ from ferbench.checking.trial import StandIn
 from ferbench.data.in_memory import ArraySplit
 from ferbench.data.splits import with_sample
 from ferbench.errors import FerbenchError, PluginError
+from ferbench.evaluating.required import for_sampler
 from ferbench.nouns.model import Model, NetSpec, RequiredCell
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.sampler import Sample, SampleContext, Sampler
@@ -51,7 +52,8 @@ def sampled(subject: Subject[Sampler], train: ArraySplit, seed: int = 0) -> Samp
 def _required(subject: Subject[Sampler], count: int) -> dict[str, RequiredCell]:
     spec = NetSpec(classes=CLASSES, channels=1, size=SIDE, inputs={"image": (1, SIDE, SIDE)})
     found = {role: subject.everything().model(name) for role, name in subject.item.requires.items()}
-    return {role: StandIn(f"stand-in-{role}", _as_model(subject, m), m, spec, count) for role, m in found.items()}
+    stand_ins = {role: StandIn(f"stand-in-{role}", _as_model(subject, m), m, spec, count) for role, m in found.items()}
+    return for_sampler(stand_ins)
 
 
 def _as_model(subject: Subject[Sampler], model: Model) -> Subject[Model]:

@@ -38,6 +38,8 @@ def resolves(subject: Subject[Model]) -> Outcome:
             return failed(f"its {what}, written down and read again, is another", "Use fields that JSON can hold.")
     if model.build is not None:
         seen_size(model.recipe, raw_size(model.recipe, spec_of(model).size))
+    if faults := _faults_of(model, dict(model.small)):
+        return failed(f"its small settings: {'; '.join(faults)}")
     if not set(spec_of(model).inputs) >= set(model.inputs):
         return failed(
             f"its reference has no shape for {', '.join(sorted(set(model.inputs) - set(spec_of(model).inputs)))}"

@@ -121,6 +121,8 @@ def preview(
     rule = find_protocol(dataset, protocol)
     write_preview(load(dataset), rule, installed.model(model), out, rows, seed)
     typer.echo(f"Written to {out}: left as it is, then as {model} sees it in training.")
+    if not dataset.public:
+        typer.secho(f"Samples of {dataset_name} may not be published: keep this picture to yourself.", fg="yellow")
 
 
 def _facts(item: Status) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def evaluate(
 ) -> None:
     """Score finished cells again: other views, another test set, the last weights. Nothing is trained.
 
+    Test samples of another protocol or data set that a cell was trained on, or chosen by, are counted and warned of.
+
     Examples:
 
         ferbench evaluate --tta ten-crop:40
@@ -66,6 +68,9 @@ def evaluate(
             continue
         if not json:
             typer.echo(f"{folder.record['label']}  {_shown(results[-1]['metrics'])}")
+        warning = _known_before(results[-1]["seen"]) if dataset else ""
+        if warning:
+            typer.secho(f"{folder.record['label']}: {warning}", fg="yellow", err=True)
     if json:
         from json import dumps
 
@@ -73,6 +78,14 @@ def evaluate(
     elif not results and not failed:
         typer.echo("Nothing was evaluated.", err=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def _known_before(seen: dict[str, int]) -> str:
+    """What to say of test samples that the cell's training knew; empty where there are none."""
+    sides = [f"{seen[side]:,} {what}" for side, what in (("train", "trained on"), ("val", "chosen by")) if seen[side]]
+    if not sides:
+        return ""
+    return f"of {seen['of']:,} test samples it had {' and '.join(sides)}, so this is no score on unseen data."
 
 
 def _shown(metrics: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ def predict(
     pictures: Annotated[
         Path, typer.Argument(help="Folder of pictures of faces, with sub-folders.", exists=True, file_okay=False)
     ],
-    cell: Annotated[str, typer.Option(help="Beginning of a finished cell's id (default: of the best row).")] = "",
+    cell: Annotated[str, typer.Option(help="Beginning of a finished cell's id (default: of the best full row).")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
     csv: Annotated[Path, typer.Option(help="File to write.")] = Path("predictions.csv"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
@@ -40,14 +40,14 @@ def predict(
             dumps({"cell": folder.id, "csv": str(csv), "scored": result.scored, "unreadable": unreadable}, indent=1)
         )
     else:
-        typer.echo(f"{result.scored} pictures scored with {folder.record['label']} → {csv}")
+        typer.echo(f"{result.scored} pictures scored with {folder.record['label']} (cell {folder.id[:8]}) → {csv}")
         for path, why in result.unreadable:
             typer.secho(f"not readable: {path}: {why}", fg="yellow", err=True)
     raise typer.Exit(1 if result.unreadable else 0)
 
 
 def _best_cell(out: Path) -> str:
-    """The first finished cell of the best row of the latest run."""
+    """The first finished cell of the best row of the latest run; ranked rows come first, parts of the data never."""
     from ferbench.errors import StoreError
     from ferbench.plugins import discover
     from ferbench.running.api import make_leaderboard
@@ -55,9 +55,18 @@ def _best_cell(out: Path) -> str:
 
     store = Store(out)
     done = [cell for key in store.run()["cells"] if (cell := store.cell(key)).state == "done"]
-    names = ("dataset", "protocol", "model", "variant", "sampler")
-    for row in make_leaderboard([out], discover()).rows:
-        for cell in done if row["kind"] == "measured" else []:
-            if all((cell.record["row"][name] or "") == (row[name] or "") for name in names):
-                return cell.id
-    raise StoreError(f"No cell of the latest run in {out} is finished.")
+    if not done:
+        raise StoreError(f"No cell of the latest run in {out} is finished.")
+    first: dict[str, str] = {}
+    for cell in done:
+        if cell.record["row"]["limit"] is None:
+            first.setdefault(cell.record["row_id"], cell.id)
+    rows = [row for row in make_leaderboard([out], discover()).rows if row["row_id"] in first]
+    measured = [row for row in rows if row["kind"] == "measured"]
+    if not measured:
+        raise StoreError(
+            f"The latest run in {out} has no row that was trained on all training samples. Name a cell by --cell; "
+            f"finished are, for instance, {', '.join(cell.id[:8] for cell in done[:3])}."
+        )
+    best = next((row for row in measured if row["rank"] is not None), measured[0])
+    return first[best["row_id"]]

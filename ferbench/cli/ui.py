@@ -28,6 +28,7 @@ def ui(
         ferbench ui --out ferbench-runs --port 5001 --no-browser
     """
     from ferbench.plugins import discover
+    from ferbench.tracking.pages import START, has_start_page
     from ferbench.tracking.replay import Replay
     from ferbench.tracking.server import free_port, served
 
@@ -39,7 +40,7 @@ def ui(
         return
     typer.echo("Starting MLflow's server …", err=True)
     with served(done.target, free_port(port)) as (address, process):
-        _show(done, address, no_browser)
+        _show(done, address, no_browser, START if has_start_page() else "/")
         typer.echo("Ctrl-C ends it.", err=True)
         try:
             process.wait()
@@ -51,11 +52,11 @@ def ui(
     raise TrackingError("MLflow's server ended by itself.")
 
 
-def _show(done: Replayed, address: str, no_browser: bool) -> None:
+def _show(done: Replayed, address: str, no_browser: bool, start: str = "/") -> None:
     """Print the ranked view of every suite, and open that of the latest run."""
     from ferbench.tracking.views import link
 
-    links = {suite: link(address, experiment) for suite, experiment in done.experiments.items()}
+    links = {suite: link(address, experiment, start) for suite, experiment in done.experiments.items()}
     for suite, place in links.items():
         typer.echo(f"{suite}: {place}")
     if links and not no_browser:

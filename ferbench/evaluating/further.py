@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ferbench.data.registry import Loaded, load
-from ferbench.data.splits import make_splits
+from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, make_splits
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
@@ -20,7 +20,7 @@ from ferbench.nouns.settings import validated
 from ferbench.nouns.split import Split
 from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
 from ferbench.plugins import Installed
-from ferbench.store.files import write_json
+from ferbench.store.files import read_object, write_json
 from ferbench.store.store import CellFolder
 from ferbench.training.precision import choose_device, numerics_for
 
@@ -97,8 +97,9 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
 def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> dict[str, Any]:
     """Score a finished cell again and keep predictions and metrics in ``evaluations/<id>``; return what was kept.
 
-    The same evaluation again is read, not computed. Raises StoreError when it does not apply to the cell or weights are
-    gone, DataError when the other data set has classes that the model does not know.
+    The same evaluation again is read, not computed. ``seen`` counts the test samples that the training knew. Raises
+    StoreError when it does not apply to the cell or weights are gone, DataError when the other data set has classes
+    that the model does not know.
     """
     why = misfit(folder, wanted)
     if why:
@@ -125,11 +126,28 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         sides = {"val": splits.val, "test": splits.test}
         scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
         metrics = [setup.installed.metric(each) for each in setup.installed.names("metrics")]
-        write_json(target / "evaluation.json", key)
+        write_json(target / "evaluation.json", {**key, "seen": seen(setup, other, splits.test)})
         predictions = predictions_of(scored)
         votes = votes_of(other, predictions.classes, predictions.ids)
         write_evaluation(target, predictions, metrics, dataset.task, {}, votes)
-    return {"cell": folder.id, "evaluation": target.name, **key, "metrics": folder.metrics(target.name)}
+    kept = read_object(target / "evaluation.json")
+    return {"cell": folder.id, "evaluation": target.name, **kept, "metrics": folder.metrics(target.name)}
+
+
+def seen(setup: Setup, other: Loaded, test: Split) -> dict[str, int]:
+    """How many test samples stand in the cell's train or val side too, by their pixels or, in one data set, by id.
+
+    ``of`` is the number of test samples. Another protocol's test samples may have been trained on.
+    """
+    assert isinstance(test, ArraySplit | StreamSplit)
+    found = {"of": len(test)}
+    for side, own in (("train", setup.splits.train), ("val", setup.splits.val)):
+        assert isinstance(own, ArraySplit | StreamSplit)
+        same = copies_in(own, test)
+        if other.dataset.name == setup.dataset.name:
+            same |= np.isin(test.ids, own.ids)
+        found[side] = int(same.sum())
+    return found
 
 
 def _at_trained_size(setup: Setup) -> Setup:

@@ -43,6 +43,34 @@ class FinishedCell:
         return scorer.net
 
 
+@dataclass(frozen=True)
+class TrainingView:
+    """A required cell as a sampler sees it: a sampler that knew val or test could fit the training data to them."""
+
+    cell: RequiredCell
+
+    @property
+    def id(self) -> str:
+        """Its cell id."""
+        return self.cell.id
+
+    def scores(self, side: Literal["val", "test"]) -> np.ndarray:
+        """Raise PluginError: what stands in the store are predictions of val and test."""
+        raise PluginError(
+            f"A sampler may not see the {side} scores of a required cell: it works on the training side alone. Score "
+            "the training samples with the cell's network()."
+        )
+
+    def network(self) -> nn.Module:
+        """Its chosen network, in evaluation mode, on the CPU."""
+        return self.cell.network()
+
+
+def for_sampler(required: Mapping[str, RequiredCell]) -> dict[str, RequiredCell]:
+    """Required cells as a sampler may see them."""
+    return {role: TrainingView(cell) for role, cell in required.items()}
+
+
 def required_cells(folder: CellFolder, requires: Mapping[str, str]) -> dict[str, RequiredCell]:
     """The finished cells that a cell asks for, by role. Raises StoreError when one is not done."""
     cells: dict[str, RequiredCell] = {}

@@ -121,7 +121,7 @@ class Dataset:
     ``read`` and ``decode`` are functions or ``"package.module:name"`` (imported on first use). ``embedded`` data sets
     are made on first use and need no download; ``version`` changes when what they make changes. ``how_to_get`` tells
     where the data come from; it is printed when they are missing. ``public`` says that the licence lets sample
-    pictures appear in published pages.
+    pictures appear in published pages; what draws some of another data set says that they are to be kept.
     """
 
     name: str

@@ -44,7 +44,7 @@ class RequiredCell(Protocol):
         """Its cell id."""
 
     def scores(self, side: Literal["val", "test"]) -> np.ndarray:
-        """Its stored predictions, float32 [n, k], in the order of the side's samples."""
+        """Its stored predictions, float32 [n, k], in the order of the side's samples; samplers are refused them."""
 
     def network(self) -> nn.Module:
         """Its trained network, in evaluation mode, on the CPU. Raises PluginError for an estimator."""
@@ -154,7 +154,9 @@ class Model:
     names other models by role; their cells are trained first, on the same fold and seed, and shared. ``weights``: files
     that its recipe, or an override of it, may name under ``init_from``. ``label_kinds``: forms of training targets that
     it takes. ``reference``: the input and classes at which parameters and FLOPs are counted.
-    ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``deterministic``: seeds make no
+    ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``small`` maps such keys to values
+    with which an epoch over 2,000 pictures takes at most half a minute on a CPU (a smaller ``recipe.input.size``,
+    fewer blocks): suites that say ``small`` train it so, to show that it runs. ``deterministic``: seeds make no
     difference, so one is enough. ``floor``: a baseline below which a method has learnt nothing. ``extra_data``: what
     its initial weights were trained on, empty for none.
     """
@@ -175,6 +177,7 @@ class Model:
     extra_data: str = ""
     reference: NetSpec = field(default_factory=lambda: NetSpec(classes=7, channels=1, size=48))
     search_space: Mapping[str, Choice | Range] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     paper: Paper | None = None
     reported: Sequence[Reported] = ()

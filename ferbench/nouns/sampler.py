@@ -45,7 +45,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class SampleContext:
-    """Given to a sampler beside the training split: random generator, options, outputs of the cells it requires."""
+    """Given to a sampler beside the training split: random generator, options, the cells it requires.
+
+    Of a required cell it may use the network, to score training samples; asking for scores of val or test raises
+    PluginError.
+    """
 
     rng: np.random.Generator
     classes: tuple[str, ...]

@@ -62,7 +62,8 @@ class Suite(Settings):
 
     Lists may name things, ``tag:NAME`` or ``*`` (default variants only). ``set`` holds overrides as for ``--set``.
     ``metrics[0]`` is the one by which the table is sorted. With ``rows``, these are trained instead of the plain
-    product of the lists, which then only fill in what a row leaves open.
+    product of the lists, which then only fill in what a row leaves open. ``small``: models are trained under their own
+    small settings, below ``set``; such rows show that a method runs, and are not ranked.
     """
 
     name: str
@@ -75,5 +76,6 @@ class Suite(Settings):
     epochs: int | None = Field(None, gt=0)
     limit: Limit | None = None
     selection: Literal["best-val", "last", "oracle"] | None = None
+    small: bool = False
     set: dict[str, Any] = Field(default_factory=dict)
     rows: tuple[SuiteRow, ...] = ()

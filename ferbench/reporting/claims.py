@@ -61,6 +61,8 @@ def _obstacles(item: Reported, row: Row) -> list[str]:
         found.append(f"sampler {key['sampler']} is not the recipe's")
     if key["limit"] is not None:
         found.append("trained on a part of the data")
+    if key.get("small"):
+        found.append("small settings")
     if facts.get("partial"):
         found.append("the copy of the data is partial")
     return found

@@ -78,12 +78,13 @@ def _ranking_group(row: Row) -> Hashable:
         facts.get("ranking") or key["protocol"],
         tuple(facts["classes"]),
         key["limit"],
+        key.get("small", False),
         facts.get("partial", ""),
     )
 
 
 def _is_part(row: Row) -> bool:
-    return row.key["limit"] is not None or bool(row.facts.get("partial"))
+    return row.key["limit"] is not None or row.key.get("small", False) or bool(row.facts.get("partial"))
 
 
 def _measured_block(
@@ -144,11 +145,11 @@ def _ranked(
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Ranks and ranking notes by row id.
 
-    Oracles, imports whose selection is unknown, merged rows whose labels could not be checked, and rows on other
-    samples than most are not ranked.
+    Oracles, imports whose selection is unknown, small settings, merged rows whose labels could not be checked, and rows
+    on other samples than most are not ranked.
     """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
-    honest = [item for item in measured if item.row.selection not in ("oracle", "unknown") and not item.row.unchecked]
+    honest = [item for item in measured if _is_contender(item.row)]
     common = Counter(samples[item.row.id] for item in honest).most_common(1)
     contenders = []
     for item in honest:
@@ -167,6 +168,10 @@ def _ranked(
     return ranks, notes
 
 
+def _is_contender(row: Row) -> bool:
+    return row.selection not in ("oracle", "unknown") and not row.key.get("small") and not row.unchecked
+
+
 def _note_floor(
     index: int, floor: Measured, contenders: Sequence[Measured], ranking: Ranking, notes: dict[str, list[str]]
 ) -> None:
@@ -182,6 +187,7 @@ def _block_title(row: Row, groups: dict[Hashable, list[Row]]) -> str:
     parts += [f"copy {key['fingerprint'][:8]}"] if len(copies) > 1 else []
     parts += ["synthetic"] if facts.get("synthetic") else []
     parts += [part_of_training(key["limit"])] if key["limit"] is not None else []
+    parts += ["small settings, not comparable"] if key.get("small") else []
     parts += ["partial copy"] if facts.get("partial") else []
     parts.append(f"{len(row.ids):,} test samples")
     what = "values" if facts["task"] == "regression" else "classes"

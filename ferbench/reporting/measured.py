@@ -124,6 +124,8 @@ def notes_of(measured: Measured) -> list[str]:
         notes.append("oracle: weights chosen on the test set, not ranked")
     if row.selection == "unknown":
         notes.append("not ranked: nobody says how its weights were chosen")
+    if key.get("small"):
+        notes.append("small settings, to show that it runs: not ranked, not comparable with anything")
     notes += _merged_notes(row)
     if key["limit"] is not None:
         notes.append(f"trained on {part_of_training(key['limit'])} only (--limit)")

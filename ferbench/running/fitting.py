@@ -16,7 +16,7 @@ from torch import nn
 from ferbench.data.joining import Joined
 from ferbench.data.splits import with_sample
 from ferbench.errors import PluginError
-from ferbench.evaluating.required import required_cells
+from ferbench.evaluating.required import for_sampler, required_cells
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
     NetworkScorer,
@@ -55,7 +55,7 @@ class Fitted:
 def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
     """Ask the cell's sampler, which sees the training split alone."""
     rng = np.random.default_rng((setup.record["seed"], 5))
-    context = SampleContext(rng, setup.classes, setup.sampler_options, required)
+    context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required))
     sample = resolve(setup.sampler.sample)(setup.splits.train, context)
     if not isinstance(sample, Sample):
         raise PluginError(f"Sampler {setup.sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")

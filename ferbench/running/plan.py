@@ -14,7 +14,7 @@ from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
-from ferbench.nouns.settings import revised
+from ferbench.nouns.settings import Options, revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
@@ -34,7 +34,7 @@ from ferbench.running.records import (
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
-from ferbench.suites import Override, applied, dotted, overrides_of, under
+from ferbench.suites import Override, applied, dotted, override, overrides_of, under
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
@@ -193,8 +193,8 @@ class Planner:
         return bool(why)
 
     def _configure(self, model: Model, required: bool = False) -> Configured:
-        """Apply suite, ``--epochs`` and ``--set``; of these, a required model only follows ``--epochs``."""
-        recipe, options, modified = model.recipe, model.options, []
+        """Apply suite, ``--epochs`` and ``--set``; a required model only follows ``small`` and ``--epochs``."""
+        recipe, options, modified = small_settings(model) if self.part.small else (model.recipe, model.options, [])
         name = model.full_name
         if self.part.epochs is not None and model.build is not None:
             modified += ["epochs"] if self.part.epochs != recipe.total_epochs else []
@@ -216,7 +216,7 @@ class Planner:
             modified += [*keys, *(f"options.{key}" for key in option_keys)]
             self._use("recipe", name, keys)
             self._use("model.options", name, option_keys)
-        return Configured(model, recipe, options.model_dump(mode="json"), tuple(modified))
+        return Configured(model, recipe, options.model_dump(mode="json"), tuple(modified), self.part.small)
 
     def _use(self, root: str, scope: str, keys: tuple[str, ...]) -> None:
         for key in keys:
@@ -293,6 +293,19 @@ def _check_views(place: Place, configured: Configured) -> None:
         raise UnfitError(why)
     if isinstance(recipe.tta, RandomViews):
         drawn_augmentation(recipe, f"{model.full_name}: recipe.tta")
+
+
+def small_settings(model: Model) -> tuple[Recipe, Options, list[str]]:
+    """A model's recipe and options under its small settings, and the keys that these change.
+
+    Raises SettingsError for a key that it does not have, or a value that does not fit.
+    """
+    overrides = [override(key, value) for key, value in model.small.items()]
+    place = f"{model.full_name}: small"
+    recipe = revised(model.recipe, under("recipe", overrides), place)
+    options = revised(model.options, under("model.options", overrides), place)
+    names = [key.removeprefix("recipe.").removeprefix("model.") for key in model.small]
+    return recipe, options, names
 
 
 def _seedless(model: Model) -> bool:

@@ -43,6 +43,7 @@ class Configured:
     recipe: Recipe
     options: Mapping[str, Any]
     modified: tuple[str, ...]
+    small: bool = False
 
     @property
     def key(self) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def row_key(
         recipe=configured.key,
         weights=dict(weights),
         limit=limit,
+        small=configured.small,
     )
 
 

@@ -150,13 +150,14 @@ class EnvironmentForm(Open):
 
 
 class EvaluationForm(Form):
-    """``evaluation.json``, over which a further evaluation's id is computed."""
+    """``evaluation.json``; a further evaluation's id is computed over all of it but ``seen``."""
 
     weights: Literal["best", "last"]
     tta: Plain
     dataset: Name
     protocol: Name
     fingerprint: Fingerprint
+    seen: dict[Name, int] = {}
 
 
 class MetricsForm(Open):

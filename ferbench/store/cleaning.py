@@ -59,7 +59,12 @@ def _of_cell(cell: CellFolder, policy: Policy, required: set[str]) -> list[Freed
 
 def _can_rank(record: dict[str, Any]) -> bool:
     row = record["row"]
-    return row["limit"] is None and not record["facts"]["partial"] and row["recipe"].get("selection") != "oracle"
+    return (
+        row["limit"] is None
+        and not row.get("small")
+        and not record["facts"]["partial"]
+        and row["recipe"].get("selection") != "oracle"
+    )
 
 
 def _item(path: Path, why: str) -> Freed:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ferbench.errors import TrackingError
+from ferbench.tracking.pages import APP, has_start_page
 from ferbench.tracking.target import Target
 
 HOST = "127.0.0.1"
@@ -74,7 +75,7 @@ def _command(target: Target, port: int) -> list[str]:
     command = ["server", "--backend-store-uri", target.uri, "--host", HOST, "--port", str(port), "--workers", "1"]
     if target.artifacts is not None:
         command += ["--artifacts-destination", target.artifacts.as_uri(), "--serve-artifacts"]
-    return command
+    return [*command, "--app-name", APP] if has_start_page() else command
 
 
 def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:

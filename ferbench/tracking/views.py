@@ -66,7 +66,7 @@ def columns_of(metrics: Sequence[Metric]) -> list[str]:
     return [ranked, *spread, *others, "tags.`paper`", "tags.`notes`"]
 
 
-def link(address: str, experiment: str) -> str:
-    """Where a browser finds the ranked view."""
+def link(address: str, experiment: str, start: str = "/") -> str:
+    """Where a browser finds the ranked view; ``start``: the page that it opens first."""
     query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
-    return f"{address.rstrip('/')}/#/experiments/{experiment}/runs?{query}"
+    return f"{address.rstrip('/')}{start}#/experiments/{experiment}/runs?{query}"

@@ -25,6 +25,7 @@ FAULTS: list[tuple[Kind, str, str, str]] = [
     ("models", "unresolved", "resolves", "'no_such_module:build' cannot be loaded"),
     ("models", "lost-in-space", "search-space", "there is no 'rate' at optimizer"),
     ("models", "lost-in-space", "search-space", "epochs begins with neither recipe. nor model.options."),
+    ("models", "stunted", "resolves", "its small settings: recipe.input.sise"),
     ("models", "halved", "search-space", "recipe.batch_size"),
     ("models", "orphan", "requires", "teacher: There is no model 'no-such-model'"),
     ("models", "boastful", "citation", "has no locator (such as 'Table 2')"),

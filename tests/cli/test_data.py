@@ -110,6 +110,14 @@ def test_a_preview_is_a_picture_with_a_row_for_each_sample(ferbench: Command, tm
     assert other.read_bytes() != target.read_bytes()
 
 
+def test_a_preview_says_where_the_licence_lets_no_picture_be_published(ferbench: Command, download: Path) -> None:
+    ferbench("data", "add", "toys", download)
+    out = ("--rows", "1", "--out", download.with_name("preview.png"))
+    words = "may not be published"
+    assert f"Samples of toys {words}" in ferbench("data", "preview", "toys", *out).out
+    assert words not in ferbench("data", "preview", "demo", *out).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Command, Finished
 
-KEYS = {"cell", "evaluation", "weights", "tta", "dataset", "protocol", "fingerprint", "metrics"}
+KEYS = {"cell", "evaluation", "weights", "tta", "dataset", "protocol", "fingerprint", "seen", "metrics"}
 
 
 def test_other_views_are_added_without_training(ferbench: Command, finished: Finished) -> None:
@@ -64,6 +64,20 @@ def test_another_data_set_is_scored_by_the_classes_that_both_know(ferbench: Comm
     facts = ferbench("evaluate", cell.id, "--out", finished.out, "-d", "squares@two-classes", "--json").json
     assert (facts[0]["dataset"], facts[0]["protocol"]) == ("squares", "two-classes")
     assert cell.predictions(facts[0]["evaluation"]).classes == ("anger", "happiness")
+
+
+def test_test_samples_that_were_trained_on_are_counted_and_warned_of(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("nearest")
+    own = ferbench("evaluate", cell.id, "--out", finished.out, "--json")
+    assert own.json[0]["seen"] == {"of": 40, "train": 0, "val": 0}
+    mixed = ("evaluate", cell.id, "--out", finished.out, "-d", "squares@3-fold")
+    facts = ferbench(*mixed, "--json").json[0]
+    tested = cell.predictions(facts["evaluation"]).side("test").ids
+    numbers = [int(name.removeprefix("square-")) for name in tested]
+    trained, chosen = sum(number < 160 for number in numbers), sum(160 <= number < 200 for number in numbers)
+    assert facts["seen"] == {"of": 80, "train": trained, "val": chosen}
+    words = f"of 80 test samples it had {trained} trained on and {chosen} chosen by, so this is no score on unseen data"
+    assert words in ferbench(*mixed).err
 
 
 def test_another_plugin_s_data_set_may_be_named(ferbench: Command, finished: Finished) -> None:

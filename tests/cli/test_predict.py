@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ferbench.store.store import Store
 from tests.cli.conftest import Command, Finished
+from tests.contract import Contract
 from tests.contract_plugin import CLASSES, squares
 
 
@@ -53,6 +56,25 @@ def test_the_best_row_s_cell_is_the_default(ferbench: Command, finished: Finishe
     assert set(facts) == {"cell", "csv", "scored", "unreadable"}
     assert facts["cell"] == finished.cell(best).id
     assert (facts["scored"], facts["unreadable"]) == (3, [])
+
+
+def test_the_default_is_a_row_with_all_its_options_on_all_the_data(
+    ferbench: Command, contract: Contract, faces: Path, tmp_path: Path
+) -> None:
+    out, target = tmp_path / "options", tmp_path / "x.csv"
+    untrained = {"recipe.optimizer.lr": 1e-9}
+    for limit, changes in ((None, untrained), (None, {}), (80, {})):
+        part = contract.run(out, models=["tiny"], seeds=1, limit=limit, set=changes)
+    refused = ferbench("predict", faces, "--out", out, "--csv", target)
+    assert refused.code == 2
+    assert f"Name a cell by --cell; finished are, for instance, {part.done[0][:8]}" in refused.err
+    run = Store(out).run()
+    cells = {key: Store(out).cell(key).record["row"] for key in (cell.id for cell in Store(out).cells)}
+    (out / "runs" / f"{run['id']}.json").write_text(json.dumps({**run, "cells": sorted(cells)}))
+    facts = ferbench("predict", faces, "--out", out, "--csv", target, "--json").json
+    assert cells[facts["cell"]]["limit"] is None
+    assert cells[facts["cell"]]["recipe"]["optimizer"]["lr"] == 0.02
+    assert f"(cell {facts['cell'][:8]})" in ferbench("predict", faces, "--out", out, "--csv", target).out
 
 
 def test_files_that_cannot_be_read_are_listed_and_the_rest_scored(

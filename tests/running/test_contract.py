@@ -150,6 +150,16 @@ def test_a_sampler_changes_the_training_alone(contract: Contract) -> None:
     assert not held_out & set(seen), "a sampler is never shown val or test"
 
 
+def test_a_sampler_may_use_a_required_network_but_sees_no_scores_of_val_or_test(contract: Contract) -> None:
+    result = contract.run(models=["both-sides"], samplers=["trust", "peek"], seeds=1)
+    limited = contract.run(models=["both-sides"], samplers=["peek"], seeds=1, limit=80)
+    assert contract.cell(result, sampler="trust").state == "done"
+    for side, run in (("val", result), ("test", limited)):
+        status = contract.cell(run, sampler="peek").status
+        assert status["state"] == "failed"
+        assert f"A sampler may not see the {side} scores of a required cell" in status["cause"]
+
+
 def test_limit_takes_training_samples_and_epochs_reach_requirements(contract: Contract) -> None:
     result = contract.run(models=["student"], seeds=1, limit=40, epochs=2)
     student, teacher = contract.cell(result, model="student"), contract.cell(result, model="tiny")

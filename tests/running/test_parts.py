@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import ferbench
 from ferbench import SettingsError
 from ferbench.plugins import discover
-from ferbench.running.plan import Plan, make_plan
+from ferbench.running.plan import Plan, make_plan, small_settings
 from ferbench.running.request import Request
 from ferbench.suites import parse_limit, parse_override
 from tests.contract import PLUGIN, Contract
@@ -111,6 +112,38 @@ def test_mistakes_in_rows_are_named(suite: Path, addition: str, message: str) ->
     suite.write_text(ABLATION + addition)
     with pytest.raises(SettingsError, match=message):
         planned(suite)
+
+
+SMALL = """
+name = "smoke"
+datasets = ["squares"]
+models = ["tiny", "tiny@wide"]
+seeds = [0]
+epochs = 1
+small = true
+"""
+
+
+def test_a_small_suite_trains_each_model_under_its_own_small_settings_and_ranks_none(contract: Contract) -> None:
+    path = contract.out.parent / "smoke.toml"
+    path.write_text(SMALL)
+    result = ferbench.run(str(path), out=contract.out, plugins=[PLUGIN], device="cpu", set={"run.probe": False})
+    assert not result.failed
+    cells = {cell.record["row"]["variant"]: cell.record for cell in contract.cells(result)}
+    assert {name: cell["row"]["model_options"]["width"] for name, cell in cells.items()} == {"": 8, "wide": 2}
+    assert cells["wide"]["facts"]["modified"] == ["options.width", "epochs"]
+    rows = [row for row in result.leaderboard.rows if row["kind"] == "measured"]
+    assert [row["rank"] for row in rows] == [None, None]
+    assert all("small settings" in row["notes"] and "not ranked" in row["notes"] for row in rows)
+    whole = planned(path, overrides=()).cells[0]
+    path.write_text(SMALL.replace("small = true", ""))
+    assert planned(path).cells[0].id != whole.id
+
+
+def test_small_settings_that_a_model_does_not_have_are_named() -> None:
+    model = replace(discover(files=[PLUGIN]).model("tiny"), small={"model.options.depth": 1})
+    with pytest.raises(SettingsError, match=r"tiny: small.*depth"):
+        small_settings(model)
 
 
 def test_asking_for_what_no_row_has_names_the_rows(suite: Path) -> None:

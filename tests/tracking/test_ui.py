@@ -87,8 +87,12 @@ def test_the_ranked_view_opens_and_leads_to_children_and_curves(browser: Chrome,
     scores = [float(text) for text in _column(browser, "metrics.`accuracy`")]
     assert len(ranks) == 2 and ranks == sorted(ranks)
     assert len(scores) == 2 and scores == sorted(scores, reverse=True)
+    opened = "return localStorage.getItem('mlflow.assistant.panelOpen_v1')"
+    assert browser.execute_script(opened) != "true"
     _follow(browser, "model-0 · made-up@official (synthetic)")
-    _shown(browser, "Child runs", *(f"model-0 · made-up@official · seed {seed} (synthetic)" for seed in range(5)))
+    browser.get(browser.current_url.partition("?")[0])
+    children = (f"model-0 · made-up@official · seed {seed} (synthetic)" for seed in range(5))
+    assert "Judges" not in _shown(browser, "Child runs", *children)
     _follow(browser, "seed 3 (synthetic)")
     _shown(browser, "Model metrics", "Parent run")
     browser.get(browser.current_url.partition("?")[0] + "/model-metrics")
