@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from ferbench.nouns.weights import Weights
     from ferbench.running.api import leaderboard, run
     from ferbench.running.quick import Quick, quick
+    from ferbench.sharing.merging import merge
+    from ferbench.sharing.packing import pack
     from ferbench.training.regularise import DropPath
 
 __version__ = "0.1.0"
@@ -125,6 +127,8 @@ _HOMES = {
     "ferbench.nouns.weights": "Weights",
     "ferbench.running.api": "leaderboard run",
     "ferbench.running.quick": "Quick quick",
+    "ferbench.sharing.merging": "merge",
+    "ferbench.sharing.packing": "pack",
     "ferbench.training.regularise": "DropPath",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -254,7 +258,9 @@ __all__ = [
     "k_fold",
     "leaderboard",
     "leave_one_group_out",
+    "merge",
     "merged_split",
+    "pack",
     "quick",
     "run",
     "walk_download",

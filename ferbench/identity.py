@@ -68,11 +68,18 @@ class RowKey:
         return digest(self.as_dict())
 
 
-def cell_id(row: RowKey, seed: int, fold: int, requires: Mapping[str, str], sources: Mapping[str, str]) -> str:
+def cell_id(
+    row: RowKey,
+    seed: int,
+    fold: int,
+    requires: Mapping[str, str],
+    sources: Mapping[str, str],
+    engine: int = ENGINE_VERSION,
+) -> str:
     """Return the id of one training.
 
     ``requires`` maps roles to the ids of required cells, ``sources`` the plugins of model and sampler to the hash of
-    their source.
+    their source; ``engine`` is the version of the engine that trains it.
     """
     return digest(
         {
@@ -81,6 +88,6 @@ def cell_id(row: RowKey, seed: int, fold: int, requires: Mapping[str, str], sour
             "fold": fold,
             "requires": dict(requires),
             "sources": dict(sources),
-            "engine": ENGINE_VERSION,
+            "engine": engine,
         }
     )

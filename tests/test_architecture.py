@@ -32,6 +32,7 @@ FLOORS = {
     "evaluating": 4,
     "reporting": 4,
     "running": 5,
+    "sharing": 5,
     "scaffold": 5,
     "checking": 5,
     "tracking": 5,

@@ -21,7 +21,9 @@ from ferbench.cli import (
     importing,
     leaderboard,
     listing,
+    merge,
     new,
+    pack,
     predict,
     run,
     show,
@@ -47,6 +49,8 @@ app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
 app.command("ensemble", rich_help_panel="Benchmark")(ensemble.ensemble)
 app.command("predict", rich_help_panel="Benchmark")(predict.predict)
 app.command("import", rich_help_panel="Benchmark")(importing.import_file)
+app.command("pack", rich_help_panel="Benchmark")(pack.pack)
+app.command("merge", rich_help_panel="Benchmark")(merge.merge)
 app.command("ui", rich_help_panel="Benchmark")(ui.ui)
 app.command("track", rich_help_panel="Benchmark")(track.track)
 app.command("list", rich_help_panel="What there is")(listing.list_things)

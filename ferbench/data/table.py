@@ -18,8 +18,23 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+UNCHECKED = "unchecked"
+"""In the metadata of a table that was brought from elsewhere, where the data set was not there to check it."""
+
+
+def is_unchecked(path: Path) -> bool:
+    """Whether there is no table that can be read, or only one that was brought and never checked against the data."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return UNCHECKED.encode() in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return True
+
+
 def write_table(loaded: Loaded, path: Path) -> None:
-    """Write ``path`` (parquet), a row for each sample of the data set; a file that is there already is kept.
+    """Write ``path`` (parquet), a row for each sample of the data set; a good one that was written here is kept.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
@@ -27,7 +42,7 @@ def write_table(loaded: Loaded, path: Path) -> None:
     ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). The file's metadata name the data set's
     ``classes`` (a JSON list), in whose order ``votes`` stand. Raises StoreError when the disk refuses.
     """
-    if path.exists():
+    if not is_unchecked(path):
         return
     import pyarrow as pa
     import pyarrow.parquet as pq

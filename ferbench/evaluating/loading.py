@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferbench.errors import PluginError, TrainingError
+from ferbench.errors import PluginError, StoreError, TrainingError
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
     NetworkScorer,
@@ -37,6 +37,12 @@ def load_scorer(
 ) -> Scorer:
     """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
     path = folder.path / f"{weights}.safetensors"
+    merged = folder.status.get("merged")
+    if merged and not path.exists():
+        raise StoreError(
+            f"The {weights} weights of cell {folder.id} ({folder.record['label']}) are not here: it was merged from "
+            f"{merged['pack']} without them. Pack it with `ferbench pack --weights best`, and merge it again."
+        )
     preparer = make_preparer(setup)
     if setup.model.build is None:
         estimator = make_estimator(setup)

@@ -146,8 +146,8 @@ def _ranked(
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Ranks and ranking notes by row id.
 
-    Oracles, imports whose selection is unknown, small settings, quick rows, and rows on other samples than most are
-    not ranked, and change no rank.
+    Oracles, imports whose selection is unknown, small settings, quick rows, merged rows whose labels could not be
+    checked, and rows on other samples than most are not ranked, and change no rank.
     """
     notes: dict[str, list[str]] = {item.row.id: [] for item in measured}
     honest = [item for item in measured if _is_contender(item.row)]
@@ -170,7 +170,7 @@ def _ranked(
 
 
 def _is_contender(row: Row) -> bool:
-    honest = row.selection not in ("oracle", "unknown")
+    honest = row.selection not in ("oracle", "unknown") and not row.unchecked
     return honest and row.facts.get("kind") != QUICK and not row.key.get("small")
 
 

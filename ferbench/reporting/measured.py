@@ -83,7 +83,7 @@ def record_of(
     record: dict[str, Any] = dict.fromkeys(columns)
     record |= {
         "rank": rank,
-        "kind": facts.get("kind", "measured"),
+        "kind": row.kind,
         **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
         "row": row.name,
         "seeds": len(row.seeds),
@@ -129,6 +129,7 @@ def notes_of(measured: Measured) -> list[str]:
         notes.append("not ranked: nobody says how its weights were chosen")
     if key.get("small"):
         notes.append("small settings, to show that it runs: not ranked, not comparable with anything")
+    notes += _merged_notes(row)
     if key["limit"] is not None:
         notes.append(f"trained on {part_of_training(key['limit'])} only (--limit)")
     if facts.get("partial"):
@@ -154,6 +155,25 @@ def notes_of(measured: Measured) -> list[str]:
     told = [note for cell in row.cells for note in cell.status.get("notes") or []]
     needs = [f"requires {need}" for need in facts.get("needs", [])]
     return [*notes, *needs, *map(str, facts.get("notes", [])), *map(str, told)]
+
+
+def _merged_notes(row: Row) -> list[str]:
+    """Where merged cells come from, and what of them was checked here."""
+    notes = []
+    for cell in row.cells:
+        merged = cell.status.get("merged")
+        if not merged:
+            continue
+        environment = cell.folder.environment
+        where = ", ".join(filter(None, [environment.get("machine"), environment.get("device_name")]))
+        checked = "only its metrics were" if merged["labels"] else "its samples, labels and metrics were"
+        notes.append(f"merged from {merged['pack']}, trained elsewhere ({where or 'unknown'}), {checked} checked here")
+        if merged["labels"]:
+            notes.append(f"not ranked: its labels were not checked here ({merged['labels']})")
+        if merged["code"]:
+            notes.append(f"its code is not known here ({merged['code']})")
+        notes += [f"found when it was merged: {remark}" for remark in merged["remarks"][:3]]
+    return notes
 
 
 def part_of_training(limit: int | float) -> str:

@@ -90,6 +90,22 @@ class Row:
         return str(self.key["recipe"].get("selection", ""))
 
     @property
+    def merged(self) -> list[Mapping[str, Any]]:
+        """What was noted of its cells that were trained elsewhere and merged (``merged`` in ``status.json``)."""
+        return [cell.status["merged"] for cell in self.cells if cell.status.get("merged")]
+
+    @property
+    def unchecked(self) -> str:
+        """Why labels of merged cells could not be checked here; empty where they were."""
+        return next((str(item["labels"]) for item in self.merged if item["labels"]), "")
+
+    @property
+    def kind(self) -> str:
+        """``imported``, ``merged`` where something of a merged cell could not be checked here, else ``measured``."""
+        doubtful = any(item["labels"] or item["code"] for item in self.merged)
+        return str(self.facts.get("kind") or ("merged" if doubtful else "measured"))
+
+    @property
     def training_sides(self) -> tuple[str, ...]:
         """Sides on which the model was trained: ``train``, and ``val`` where a stage or the model says so."""
         if self.facts.get("fits") == "val":

@@ -110,7 +110,7 @@ def _record(asked: Asked, members: Sequence[Member], joins: Sequence[Cell], seed
     options: dict[str, Any] = {"rule": asked.rule, "choose": asked.choose, "diversity": asked.diversity}
     options |= {"weights": asked.weigh} | ({"cells": list(requires.values())} if members[0].single else {})
     row = RowKey(
-        **{name: first["row"][name] for name in ("dataset", "fingerprint", "protocol", "division", "limit")},
+        **{name: first["row"][name] for name in ("dataset", "fingerprint", "protocol", "division", "limit", "small")},
         sampler="plain",
         model=asked.row_name,
         model_options=options,
@@ -174,7 +174,7 @@ def make_ensemble(out: Path, planned: PlannedEnsemble, installed: Installed) -> 
         task = planned.records[key]["facts"]["task"]
         faults = write_evaluation(folder.path, predictions, metrics, task, {})
         notes = _notes(planned, joint, planned.records[key])
-        folder.set_status("done", ended=_now(), notes=notes, metric_faults=faults, **_costs(joins, joint))
+        folder.finish(ended=_now(), notes=notes, metric_faults=faults, **_costs(joins, joint))
         decided[key] = asdict(joint)
     join_latest_run(store, list(planned.cells))
     return _found(out, planned, decided, installed)

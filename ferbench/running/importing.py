@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,13 +142,20 @@ def _facts(where: Place, origin: Origin, decided: bool) -> dict[str, Any]:
     }
 
 
-def join_latest_run(store: Store, keys: Sequence[str]) -> None:
-    """Record a run of the latest one's cells and these."""
-    latest = store.run() if store.run_ids() else {"suite": {"name": "imported"}, "cells": [], "skipped": []}
-    new = [key for key in keys if key not in latest["cells"]]
-    if new:
-        changes = {"id": store.new_run_id(), "started": _now(), "cells": [*latest["cells"], *new]}
-        store.write_run({"schema": SCHEMA, **latest, **changes})
+def join_latest_run(store: Store, keys: Sequence[str], first: Mapping[str, Any] | None = None) -> str:
+    """Record a run of the latest one's cells and these, where they are not all among them; return its id.
+
+    ``first``: the suite and the rows' names to begin with where the store has no run.
+    """
+    latest = store.run() if store.run_ids() else {"suite": {"name": "imported"}, "skipped": [], **(first or {})}
+    cells = list(latest.get("cells", []))
+    new = [key for key in keys if key not in cells]
+    if not new:
+        return str(latest.get("id", ""))
+    rows = {**(first or {}).get("rows", {}), **latest.get("rows", {})}
+    changes = {"id": store.new_run_id(), "started": _now(), "cells": [*cells, *new], "rows": rows}
+    store.write_run({"schema": SCHEMA, **latest, **changes})
+    return str(changes["id"])
 
 
 def _now() -> str:

@@ -70,8 +70,14 @@ class CellFolder:
         return self.path / "resume"
 
     def set_status(self, state: State, **facts: Any) -> None:
-        """Write ``status.json``: the state and what is known beside it (facts already there stay)."""
-        write_json(self.path / "status.json", {**self._optional("status.json"), "cause": "", **facts, "state": state})
+        """Write ``status.json``: the state and what is known beside it.
+
+        Facts already there stay, but for those of a merge once the cell is trained here.
+        """
+        known = self._optional("status.json")
+        if state == "running":
+            known.pop("merged", None)
+        write_json(self.path / "status.json", {**known, "cause": "", **facts, "state": state})
 
     def seal(self, *names: str) -> None:
         """Keep in ``status.json`` the SHA-256 of those of ``SEALED`` that are there and not kept yet."""

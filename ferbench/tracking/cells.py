@@ -48,6 +48,7 @@ def cell_entry(folder: CellFolder, record: Mapping[str, Any], status: Mapping[st
             "seed": str(record["seed"]),
             "fold": str(record["fold"]),
             "ferbench.cell": str(record["id"]),
+            **({"merged from": str(status["merged"]["pack"])} if status.get("merged") else {}),
             **({} if done else {"cause": cause[:MAX_TEXT], "mlflow.note.content": _failure(folder, cause)}),
         },
         params={**settings(record), "seed": str(record["seed"]), "fold": str(record["fold"]), **_machine(folder)},

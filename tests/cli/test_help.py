@@ -14,6 +14,8 @@ COMMANDS = [
     ("ensemble",),
     ("predict",),
     ("import",),
+    ("pack",),
+    ("merge",),
     ("ui",),
     ("track",),
     ("list",),

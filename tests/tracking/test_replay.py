@@ -171,3 +171,11 @@ def test_results_may_be_moved(out: Path, replay: Replaying, tmp_path: Path) -> N
     replay()
     out.rename(tmp_path / "elsewhere")
     assert Replay(tmp_path / "elsewhere", discover()).everything().written == 0
+
+
+def test_merged_cells_say_where_they_come_from(out: Path, replay: Replaying) -> None:
+    folder = next(Store(out).cells)
+    folder.set_status("done", merged={"pack": "results.tar.gz", "labels": "", "code": "", "remarks": []})
+    replay()
+    tags = {run.data.tags["ferbench.cell"]: run.data.tags.get("merged from") for run in runs(out, "cell")}
+    assert {key for key, pack in tags.items() if pack == "results.tar.gz"} == {folder.id}
