@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     )
     from ferbench.nouns.optimizers import SAM, SGD, Adam, AdamW, ParameterGroup, RAdam, TimmOptimizer
     from ferbench.nouns.paper import Paper, Reported
+    from ferbench.nouns.predictor import Predictor
     from ferbench.nouns.recipe import EMA, EarlyStopping, Input, Recipe, Stage
     from ferbench.nouns.sampler import Removed, Sample, SampleContext, Sampler
     from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Step
@@ -112,6 +113,7 @@ _HOMES = {
     ),
     "ferbench.nouns.optimizers": "Adam AdamW ParameterGroup RAdam SAM SGD TimmOptimizer",
     "ferbench.nouns.paper": "Paper Reported",
+    "ferbench.nouns.predictor": "Predictor",
     "ferbench.nouns.recipe": "EMA EarlyStopping Input Recipe Stage",
     "ferbench.nouns.sampler": "Removed Sample SampleContext Sampler",
     "ferbench.nouns.schedules": "Constant Cosine OneCycle Plateau Step",
@@ -191,6 +193,7 @@ __all__ = [
     "Plateau",
     "PluginError",
     "Posterize",
+    "Predictor",
     "Problem",
     "ProtocolRule",
     "RAdam",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ferbench.data.finished import read_card
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.weights import Weights
 
@@ -40,6 +41,8 @@ def _named_by_user(
     name: str, path: Path, models: Mapping[str, Weights], trained_on: str, classes: Sequence[str]
 ) -> Weights:
     _check_name(name)
+    card = read_card(path)
+    trained_on, classes = trained_on or card.trained_on, classes or card.classes
     if not trained_on.strip():
         raise DataError(
             f"No installed model names weights {name!r}.{did_you_mean(name, models)} To add {path.name} under this "

@@ -39,7 +39,7 @@ class FinishedCell:
         with torch.random.fork_rng():  # building draws weights, which must not shift the asking cell's own draws
             scorer = load_scorer(rebuild(self.folder.record), self.folder, numerics)
         if not isinstance(scorer, NetworkScorer):
-            raise PluginError(f"Cell {self.id} is an estimator; it has no network.")
+            raise PluginError(f"Cell {self.id} was not trained by the engine; it has no network.")
         return scorer.net
 
 

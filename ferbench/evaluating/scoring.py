@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ferbench.errors import PluginError, Problem, SettingsError, StoreError, TrainingError
+from ferbench.evaluating.finished import PredictorScorer, make_predictor
 from ferbench.evaluating.setup import Setup, net_spec
 from ferbench.nouns.initial import DefaultInit
 from ferbench.nouns.model import Estimator
@@ -162,6 +163,8 @@ def load_scorer(
     """Load a finished cell's model. Raises StoreError when its weights are gone or damaged."""
     path = folder.path / f"{weights}.safetensors"
     preparer = make_preparer(setup)
+    if setup.model.predictor is not None:
+        return PredictorScorer(setup, make_predictor(setup), preparer)
     if setup.model.build is None:
         estimator = make_estimator(setup)
         arrays, plain = read_estimator(path)

@@ -49,7 +49,7 @@ def _obstacles(item: Reported, row: Row) -> list[str]:
         found.append(f"reported on {item.split}")
     if item.classes not in (0, classes):
         found.append(f"reported for {item.classes} classes, here {classes}")
-    if row.selection and item.selection != row.selection:
+    if row.selection not in ("", "fixed", item.selection):
         found.append(f"reported with selection {item.selection}, here {row.selection}")
     if bool(item.extra_data) != bool(facts.get("extra_data")):
         found.append(

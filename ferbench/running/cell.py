@@ -128,6 +128,8 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted) -> list[str]:
 def _train_score(setup: Setup, scorer: Scorer, metrics: list[Metric]) -> dict[str, Any]:
     """Metrics on as many training samples as test has, seen once and as they are: enough to show overfitting."""
     train, count = setup.splits.train, len(setup.splits.test)
+    if setup.model.predictor is not None:
+        return {}  # it was trained on other data, or nobody knows on which of these
     if len(train) > count:
         chosen = np.sort(np.random.default_rng(setup.rule.seed).choice(len(train), count, replace=False))
         train = train.take(chosen)
