@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ferbench.data.finished import INSTALL
 from ferbench.data.weights import RegisteredWeights, registered_names, status_of
 from ferbench.errors import UnknownNameError, did_you_mean
+from ferbench.nouns.emotions import Task
 from ferbench.nouns.family import Family
 from ferbench.nouns.model import Model, NetSpec
 from ferbench.nouns.recipe import Input, Recipe
@@ -18,7 +19,7 @@ from ferbench.nouns.weights import Weights
 if TYPE_CHECKING:
     import numpy as np
 
-TASKS = ("single-label", "soft-labels")
+TASKS: tuple[Task, ...] = ("single-label", "soft-labels")
 FORMATS = {"onnx": "onnx", "sklearn": "skops"}
 
 
@@ -120,8 +121,8 @@ class OnnxModel:
             return given
         if len(given) > 1 and (given >= 0).all() and np.allclose(given.sum(axis=1), 1, atol=1e-5):
             raise TrainingError(
-                'Its scores are probabilities already, and not logits: write scores = "probabilities" into its card, or '
-                "give --set model.options.scores=probabilities"
+                "Its scores are probabilities already, and not logits: give --set model.options.scores=probabilities, "
+                'or write scores = "probabilities" into its card and add it again.'
             )
         grown = np.exp(given - given.max(axis=1, keepdims=True))
         shares: np.ndarray = grown / grown.sum(axis=1, keepdims=True)

@@ -62,8 +62,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     kind = _kind(path)
     if not kind:
         raise DataError(
-            f"{path} is no file of weights: neither safetensors nor what torch.save writes, nor a finished model (.onnx "
-            "or skops); perhaps a web page that was saved instead of the download."
+            f"{path} is no file of weights: neither safetensors nor what torch.save writes, nor a finished model "
+            "(.onnx or .skops); perhaps a web page that was saved instead of the download."
         )
     content, path_within = _unwrapped(_safetensors(path) if kind == "safetensors" else _torch(path, kind))
     found = _tensors(path, content)

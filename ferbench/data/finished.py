@@ -78,7 +78,7 @@ def finished_format(path: Path) -> Format | None:
 
 def read_card(path: Path) -> Card:
     """The card beside a file; an empty one where there is none. Raises DataError or SettingsError for a faulty one."""
-    card = path.with_name(f"{path.name}.toml")
+    card = path.parent / f"{path.name}.toml"
     if not card.is_file():
         return Card()
     if card.stat().st_size > CARD_BYTES:
@@ -162,8 +162,14 @@ def onnx_interface(content: bytes, name: str) -> tuple[tuple[int | None, int | N
     options.log_severity_level = 4
     try:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (faults.Fail, faults.InvalidGraph, faults.InvalidArgument, faults.NotImplemented, faults.RuntimeException,
-            faults.InvalidProtobuf) as error:
+    except (
+        faults.Fail,
+        faults.InvalidGraph,
+        faults.InvalidArgument,
+        faults.NotImplemented,
+        faults.RuntimeException,
+        faults.InvalidProtobuf,
+    ) as error:
         raise DataError(f"{name} cannot be run by onnxruntime: {str(error)[:300]}") from None
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = list(inputs[0].shape) if inputs else []
@@ -182,7 +188,6 @@ def onnx_interface(content: bytes, name: str) -> tuple[tuple[int | None, int | N
 
 
 def _skops(path: Path, card: Card) -> Finished:
-    import skops.io
 
     with zipfile.ZipFile(path) as archive:
         claimed = sum(item.file_size for item in archive.infolist())
@@ -200,7 +205,7 @@ def _skops(path: Path, card: Card) -> Finished:
     channels, size = shapes[0] if shapes else (None, None)
     if channels is None:
         raise DataError(f"{path.name} takes {features} features, which are no square picture of 1 or 3 channels.")
-    names = tuple(map(str, classes)) if getattr(classes, "dtype", None) is not None and classes.dtype.kind in "UO" else ()
+    names = tuple(map(str, classes)) if all(isinstance(name, str) for name in classes) else ()
     sha256 = hashlib.sha256(content).hexdigest()
     own = _input(path, card, channels, size)
     return Finished("skops", content, sha256, len(classes), names, own, "probabilities", 0, 0)
@@ -264,7 +269,9 @@ def _beside(path: Path, tensor: onnx.TensorProto) -> Path:
             "onnx.save(onnx.load('net.onnx'), 'one.onnx')"
         )
     if not target.is_file():
-        raise DataError(f"{path} keeps its data in {location!r}, which is not beside it. Put it there, or export again.")
+        raise DataError(
+            f"{path} keeps its data in {location!r}, which is not beside it. Put it there, or export again."
+        )
     return target
 
 

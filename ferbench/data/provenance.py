@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferbench.data.finished import read_card
+from ferbench.data.weights import how_to_get
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.weights import Weights
 
@@ -22,6 +23,8 @@ def described(
 
     Raises DataError when it is not known what weights were trained on, or is said twice.
     """
+    if name in models and models[name].packaged:
+        raise DataError(f"{name!r} is never registered, a package brings it: {how_to_get(name, models[name])}")
     known, cell = models.get(name), None if name in models else _cell_facts(path)
     if known is None and cell is None:
         return _named_by_user(name, path, models, trained_on, classes)

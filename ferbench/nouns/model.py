@@ -148,8 +148,9 @@ class Range:
 
 @dataclass(frozen=True)
 class Model:
-    """A method: a network (``build``), an estimator (``estimator``) or a finished model (``predictor``), with everything
-    that a table needs to name it.
+    """A method: a network (``build``), an estimator (``estimator``) or a finished model (``predictor``).
+
+    With it comes everything that a table needs to name it.
 
     ``build(spec, **options)`` returns an :class:`torch.nn.Module`; ``estimator(**options)`` an :class:`Estimator`;
     ``objective(spec, **options)`` an :class:`Objective`; ``predictor(weights, **options)`` a :class:`Predictor`, which

@@ -86,7 +86,7 @@ class Row:
 
     @property
     def selection(self) -> str:
-        """How the weights were chosen: ``fixed`` where nothing was trained here; empty for an estimator without epochs."""
+        """How the weights were chosen: ``fixed`` where nothing is trained; empty for an estimator, without epochs."""
         if self.facts.get("inference_only"):
             return "fixed"
         return str(self.key["recipe"].get("selection", ""))

@@ -123,7 +123,7 @@ def _packaged(weights: Weights) -> str:
     """SHA-256 of weights that a package brings. Raises UnfitError where it is not installed, or brings others."""
     path = packaged_file(weights)
     if path is None:
-        raise UnfitError(f"the weights {weights.name!r} ({weights.packaged}) are not installed: {weights.how_to_get}")
+        raise UnfitError(f"the weights {weights.name!r} are not installed: {how_to_get(weights.name, weights)}")
     sha256 = str(source_identity(path)["sha256"])
     if not is_published(weights, sha256):
         raise UnfitError(
@@ -145,4 +145,4 @@ def _check_role(configured: Configured, role: str, installed: Installed) -> None
         known = f"It requires: {', '.join(required)}." if required else "It requires no cells."
         raise SettingsError([Problem(place, f"the model requires no {role!r}.{did_you_mean(role, required)} {known}")])
     if installed.model(required[role]).build is None:
-        raise SettingsError([Problem(place, f"{required[role]} is no network of the engine, so none can begin with it")])
+        raise SettingsError([Problem(place, f"{required[role]} is no network, so none can begin with it")])

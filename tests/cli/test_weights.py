@@ -23,7 +23,7 @@ def ferbench_models():
 """
 KEYS = {
     *("name", "kind", "state", "cause", "description", "trained_on", "classes", "sha256", "licence", "how_to_get"),
-    *("parameters", "tensors", "source", "notes", "models"),
+    *("parameters", "tensors", "source", "notes", "models", "format"),
 }
 
 

@@ -8,16 +8,8 @@ from ferbench import Input, Model, NetSpec, Paper, Recipe, Weights, hookimpl
 
 EIGHT = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 SEVEN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-NAMES = (
-    "enet_b0_8_best_vgaf",
-    "enet_b0_8_best_afew",
-    "enet_b0_8_va_mtl",
-    "enet_b2_7",
-    "enet_b2_8",
-    "mbf_va_mtl",
-    "mobilevit_va_mtl",
-)
-"""The library's models; the first is its default."""
+NAMES = ("enet_b0_8_best_vgaf", "enet_b0_8_va_mtl", "enet_b2_7", "enet_b2_8")
+"""The library's EfficientNets for pictures; the first is its default."""
 
 MINI_XCEPTION = Paper(
     title="Real-time Convolutional Neural Networks for Emotion and Gender Classification",
