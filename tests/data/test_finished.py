@@ -183,7 +183,7 @@ def test_pipelines_without_probabilities_or_pictures_are_refused(
 ) -> None:
     path = tmp_path / "model.skops"
     skops.io.dump(RidgeClassifier().fit(*rows), path)
-    with pytest.raises(DataError, match="RidgeClassifier, which gives no probabilities.*CalibratedClassifierCV"):
+    with pytest.raises(DataError, match=r"RidgeClassifier, which gives no probabilities.*CalibratedClassifierCV"):
         add(path)
     skops.io.dump(LogisticRegression().fit(rows[0][:, :63], rows[1]), path)
     with pytest.raises(DataError, match="takes 63 features, which are no square picture"):
@@ -203,7 +203,7 @@ def test_an_unpacked_size_beyond_reason_is_refused(
     path = tmp_path / "model.skops"
     pipeline(path, *rows)
     monkeypatch.setattr("ferbench.data.finished.SKOPS_BYTES", 1000)
-    with pytest.raises(DataError, match="claims to hold .* more than 1,000 are not read"):
+    with pytest.raises(DataError, match=r"claims to hold .* more than 1,000 are not read"):
         add(path)
 
 
