@@ -1,14 +1,16 @@
-"""The page on recipes names everything that a recipe can hold, and its suite can be used."""
+"""The page on recipes names everything that a recipe can hold, and its suite can be used; so can a model's card."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 import typing
 from pathlib import Path
 
 import pytest
 
 from ferbench import Recipe
+from ferbench.data.finished import Card
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.initial import Init
 from ferbench.nouns.losses import Loss, Term
@@ -18,7 +20,8 @@ from ferbench.nouns.schedules import Schedule, Scheduling
 from ferbench.nouns.views import TestViews
 from ferbench.suites import parse_suite
 
-PAGE = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "recipe.md").read_text(encoding="utf-8")
 UNIONS = {"optimizer": Optimizer, "schedule": Schedule, "loss": Loss, "term": Term, "init": Init}
 UNIONS |= {"augmentation": Augmentation, "tta": TestViews}
 
@@ -42,3 +45,11 @@ def test_its_suite_is_one() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     suite = parse_suite(text, "docs/recipe.md")
     assert [row.name for row in suite.rows][-2:] == ["300 epochs", "a tenth of the data"]
+
+
+def test_the_card_of_a_finished_model_is_one_with_every_key() -> None:
+    page = (DOCS / "inference-only.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    plain = tomllib.loads(text)
+    assert set(plain) == set(Card.model_fields)
+    assert Card.model_validate(plain).input.normalise == "imagenet"

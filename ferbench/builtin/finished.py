@@ -75,7 +75,7 @@ def _sklearn(meta: RegisteredWeights) -> Model:
         weights=(_weights(meta),),
         tasks=TASKS,
         classes=meta.classes,
-        packages={"skops": INSTALL["skops"]},
+        packages={"skops": INSTALL["skops"], "sklearn": "pip install scikit-learn"},
         reference=NetSpec(classes=len(meta.classes), channels=own.channels or 1, size=own.size or 48),
         description=f"scikit-learn pipeline {Path(meta.source).name}.",
     )

@@ -42,7 +42,10 @@ class Matching:
 
 
 def match_classes(given: Sequence[str], wanted: Sequence[str]) -> Matching:
-    """Match a model's classes with those of the data. Raises DataError where fewer than two are shared."""
+    """Match a model's classes with those of the data.
+
+    Raises DataError where fewer than two are shared, or two classes of the data mean the same.
+    """
     places = {canonical(name): index for index, name in enumerate(given)}
     columns = tuple(places.get(canonical(name)) for name in wanted)
     shared = [name for name, column in zip(wanted, columns, strict=True) if column is not None]
@@ -51,5 +54,7 @@ def match_classes(given: Sequence[str], wanted: Sequence[str]) -> Matching:
         raise DataError(
             f"it shares {which} with the data: it tells {', '.join(given)} apart, and these are {', '.join(wanted)}"
         )
+    if len({canonical(name) for name in wanted}) < len(wanted):
+        raise DataError(f"classes of the data mean the same by canonical names: {', '.join(wanted)}")
     lacking = tuple(name for name, column in zip(wanted, columns, strict=True) if column is None)
     return Matching(columns, lacking, tuple(name for index, name in enumerate(given) if index not in columns))

@@ -39,3 +39,8 @@ def test_fewer_than_two_shared_classes_tell_nothing_apart() -> None:
         match_classes(("cat", "dog"), ("anger", "fear"))
     with pytest.raises(DataError, match="it shares only the class happy with the data"):
         match_classes(("happiness", "sadness"), ("happy", "not_happy"))
+
+
+def test_data_that_tell_apart_what_a_name_does_not_are_refused() -> None:
+    with pytest.raises(DataError, match="mean the same by canonical names: happy, joy, sadness"):
+        match_classes(("happiness", "sadness"), ("happy", "joy", "sadness"))
