@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     )
     from ferbench.nouns.optimizers import SAM, SGD, Adam, AdamW, ParameterGroup, RAdam, TimmOptimizer
     from ferbench.nouns.paper import Paper, Reported
+    from ferbench.nouns.predictor import Predictor
     from ferbench.nouns.recipe import EMA, EarlyStopping, Input, Recipe, Stage
     from ferbench.nouns.requirement import Requirement
     from ferbench.nouns.sampler import Removed, Sample, SampleContext, Sampler
@@ -116,6 +117,7 @@ _HOMES = {
     ),
     "ferbench.nouns.optimizers": "Adam AdamW ParameterGroup RAdam SAM SGD TimmOptimizer",
     "ferbench.nouns.paper": "Paper Reported",
+    "ferbench.nouns.predictor": "Predictor",
     "ferbench.nouns.recipe": "EMA EarlyStopping Input Recipe Stage",
     "ferbench.nouns.requirement": "Requirement",
     "ferbench.nouns.sampler": "Removed Sample SampleContext Sampler",
@@ -199,6 +201,7 @@ __all__ = [
     "Plateau",
     "PluginError",
     "Posterize",
+    "Predictor",
     "Problem",
     "ProtocolRule",
     "Quick",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import typing
 from pathlib import Path
 
 import pytest
 
 from ferbench import Recipe, Requirement
+from ferbench.data.finished import Card
 from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.initial import Init
 from ferbench.nouns.losses import Loss, Term
@@ -49,6 +51,14 @@ def test_its_suite_is_one() -> None:
 
 def test_the_page_on_requirements_names_every_field() -> None:
     assert [name for name in Requirement.__dataclass_fields__ if f"`{name}`" not in REQUIREMENTS] == []
+
+
+def test_the_card_of_a_finished_model_is_one_with_every_key() -> None:
+    page = (DOCS / "inference-only.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    plain = tomllib.loads(text)
+    assert set(plain) == set(Card.model_fields)
+    assert Card.model_validate(plain).input.normalise == "imagenet"
 
 
 def test_its_plugin_trains_a_chain_a_fusion_and_a_classifier_of_features(contract: Contract, tmp_path: Path) -> None:

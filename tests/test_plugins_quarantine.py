@@ -147,7 +147,7 @@ BROKEN = {
         def ferbench_models():
             yield Model("bad-model")
         """,
-        "model 'bad-model' needs either build or estimator",
+        "model 'bad-model' needs one of build, estimator and predictor",
     ),
     "a recipe of plain data": (
         """

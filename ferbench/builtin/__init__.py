@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ferbench.nouns.dataset import Dataset
-from ferbench.nouns.family import hookimpl
+from ferbench.nouns.family import Family, hookimpl
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.model import Model
 from ferbench.nouns.sampler import Sampler
@@ -21,11 +21,13 @@ def ferbench_datasets() -> Iterator[Dataset]:
 
 
 @hookimpl
-def ferbench_models() -> Iterator[Model]:
-    """A small network, two classic methods, and the floor."""
+def ferbench_models() -> Iterator[Model | Family]:
+    """A small network, two classic methods, and the floor; finished models that a user has as a file."""
+    from ferbench.builtin.finished import families
     from ferbench.builtin.models import models
 
     yield from models()
+    yield from families()
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ferbench.checking import datasets, estimators, learning, metrics, networks, samplers, settings
+from ferbench.checking import datasets, estimators, learning, metrics, networks, predictors, samplers, settings
 from ferbench.checking.report import Rule
 from ferbench.nouns.model import Model
 from ferbench.plugins import Kind
@@ -33,6 +33,13 @@ ESTIMATOR = (
     Rule("company", "scores do not depend on the rest of the batch", estimators.company),
     Rule("saved", "saved and restored it scores the same", estimators.restored),
     Rule("repeats", "two fits from one seed are equal", estimators.repeats),
+)
+
+FINISHED = (
+    *_STATED,
+    Rule("scores", "gives a distribution over its classes for every picture", predictors.scores, 120.0),
+    Rule("company", "scores do not depend on the rest of the batch", predictors.company),
+    Rule("repeats", "made twice it scores the same", predictors.repeats),
 )
 
 DATASET = (
@@ -67,6 +74,8 @@ SUITE = (Rule("named", "all that it names is installed", settings.everything_nam
 
 def rules_for(kind: Kind, item: Any) -> Sequence[Rule]:
     """The rules that an object is to keep."""
+    if isinstance(item, Model) and item.predictor is not None:
+        return FINISHED
     if isinstance(item, Model):
         return ESTIMATOR if item.build is None else NETWORK
     return {"datasets": DATASET, "samplers": SAMPLER, "metrics": METRIC, "suites": SUITE}[kind]

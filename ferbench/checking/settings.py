@@ -32,7 +32,7 @@ PERCENT_METRICS = 1.0
 def resolves(subject: Subject[Model]) -> Outcome:
     """What it names can be imported, its recipe and options are plain data that say the same when read again."""
     model = subject.item
-    for role in ("build", "estimator", "objective"):
+    for role in ("build", "estimator", "predictor", "objective"):
         named = resolve(getattr(model, role))
         if named is not None and not callable(named):
             return failed(f"{role} names {named!r:.60}, which cannot be called")

@@ -66,6 +66,8 @@ def add(
         ferbench data add fer2013 fer2013.tar.gz
 
         ferbench data add my-resnet resnet.pth --trained-on "ImageNet-1k"
+
+        ferbench data add my-net net.onnx --trained-on "AffectNet" --classes anger,happiness,neutral
     """
     from dataclasses import asdict
 

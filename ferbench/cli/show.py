@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ferbench.nouns.model import Model
     from ferbench.plugins import Installed, Kind
 
 KINDS: tuple[Kind, ...] = ("models", "datasets", "samplers", "metrics", "suites")
@@ -89,7 +90,7 @@ def _model(installed: Installed, name: str) -> dict[str, Any]:
         "description": model.description,
         "inputs": {"names": list(model.inputs), "channels": spec.channels, "size": spec.size, "classes": spec.classes},
         **reference_counts(model, plugin.source_hash),
-        "recipe": recipe if model.build is not None else {"input": recipe["input"]},
+        "recipe": recipe if model.build is not None else {} if model.raw else {"input": recipe["input"]},
         "options": model.options.model_dump(mode="json"),
         "search_space": {key: asdict(value) for key, value in model.search_space.items()},
         "reported": [asdict(item) for item in model.reported],
@@ -98,6 +99,7 @@ def _model(installed: Installed, name: str) -> dict[str, Any]:
         "tasks": list(model.tasks),
         "tags": sorted(model.tags),
         "extra_data": model.extra_data,
+        **(_finished(model) if model.predictor is not None else {}),
         "paper": asdict(model.paper) if model.paper else None,
     }
 
@@ -108,6 +110,24 @@ def _requires(item: Any) -> dict[str, Any]:
 
     found = {role: needed.as_dict() for role, needed in requirements_of(item, item.options).items()}
     return {role: plain["model"] if len(plain) == 1 else plain for role, plain in found.items()}
+
+
+def _finished(model: Model) -> dict[str, Any]:
+    """What is known of a model that is not trained here."""
+    from ferbench.data.weights import how_to_get, packaged_file, status_of
+
+    states = {}
+    for each in model.weights:
+        there = packaged_file(each) is not None if each.packaged else status_of(each.name).state == "registered"
+        states[each.name] = "there" if there else how_to_get(each.name, each)
+    return {
+        "trained": "no: a finished model",
+        "classes": list(model.classes),
+        "pictures": "as they are stored" if model.raw else "prepared as the recipe's input says",
+        "weights": states,
+        "trained_on": ", ".join(each.trained_on for each in model.weights),
+        "packages": dict(model.packages),
+    }
 
 
 def _dataset(installed: Installed, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferbench.data.finished import finished_format
 from ferbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Checkpoint:
 
 
 def looks_like_weights(path: Path) -> bool:
-    """Whether a file holds safetensors or what ``torch.save`` writes; its first bytes tell."""
-    return path.is_file() and _kind(path) != ""
+    """Whether a file holds safetensors, what ``torch.save`` writes or a finished model; its first bytes tell."""
+    return path.is_file() and (_kind(path) != "" or finished_format(path) is not None)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -61,8 +62,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     kind = _kind(path)
     if not kind:
         raise DataError(
-            f"{path} is no file of weights: neither safetensors nor what torch.save writes (perhaps a web page that "
-            "was saved instead of the download)."
+            f"{path} is no file of weights: neither safetensors nor what torch.save writes, nor a finished model "
+            "(.onnx or .skops); perhaps a web page that was saved instead of the download."
         )
     content, path_within = _unwrapped(_safetensors(path) if kind == "safetensors" else _torch(path, kind))
     found = _tensors(path, content)
@@ -109,7 +110,10 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
 
 def _torch(path: Path, kind: str) -> Any:
     if kind == "pickle":
-        raise DataError(f"{path} is a pickle, which may run code when it is read, so it is not. {CONVERT}")
+        raise DataError(
+            f"{path} is a pickle, which may run code when it is read, so it is not. {CONVERT} A scikit-learn pipeline "
+            "(also of joblib) is written so: skops.io.dump(joblib.load('model.joblib'), 'model.skops')"
+        )
     if kind == "zip":
         _check_archive(path)
     import torch

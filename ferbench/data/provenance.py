@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ferbench.data.finished import read_card
+from ferbench.data.weights import how_to_get
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.weights import Weights
 
@@ -21,6 +23,8 @@ def described(
 
     Raises DataError when it is not known what weights were trained on, or is said twice.
     """
+    if name in models and models[name].packaged:
+        raise DataError(f"{name!r} is never registered, a package brings it: {how_to_get(name, models[name])}")
     known, cell = models.get(name), None if name in models else _cell_facts(path)
     if known is None and cell is None:
         return _named_by_user(name, path, models, trained_on, classes)
@@ -40,6 +44,8 @@ def _named_by_user(
     name: str, path: Path, models: Mapping[str, Weights], trained_on: str, classes: Sequence[str]
 ) -> Weights:
     _check_name(name)
+    card = read_card(path)
+    trained_on, classes = trained_on or card.trained_on, classes or card.classes
     if not trained_on.strip():
         raise DataError(
             f"No installed model names weights {name!r}.{did_you_mean(name, models)} To add {path.name} under this "

@@ -12,6 +12,7 @@ from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, make_splits
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
+from ferbench.evaluating.finished import PredictorScorer
 from ferbench.evaluating.loading import at_trained_size, load_scorer
 from ferbench.evaluating.scoring import Scorer, check_views
 from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
@@ -94,9 +95,10 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
         return "it only serves the out-of-fold scores of others"
     if not record["facts"]["estimator"]:
         return ""
+    what = "a finished model" if record["facts"].get("inference_only") else "an estimator"
     if wanted.tta is not None and wanted.tta.name != "none":
-        return "it is an estimator; test-time views do not apply to it"
-    return "it is an estimator; it has no last weights beside its best" if wanted.weights == "last" else ""
+        return f"it is {what}; test-time views do not apply to it"
+    return f"it is {what}; it has no last weights beside its best" if wanted.weights == "last" else ""
 
 
 def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> dict[str, Any]:
@@ -174,6 +176,8 @@ def _check_alike(setup: Setup, other: Loaded) -> None:
 
 def _scores(scorer: Scorer, setup: Setup, split: Split, tta: TestViews | None) -> np.ndarray:
     """Scores over the split's own classes, taken from the model's by name and brought to a sum of one."""
+    if isinstance(scorer, PredictorScorer):
+        return scorer.scores(split, tta)  # it matches classes by itself
     unknown = [name for name in split.classes if name not in setup.classes]
     if unknown:
         raise DataError(f"The model does not know {', '.join(unknown)}; it was trained on {', '.join(setup.classes)}.")

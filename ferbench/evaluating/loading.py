@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ferbench.errors import PluginError, StoreError, TrainingError
+from ferbench.evaluating.finished import PredictorScorer, make_predictor
 from ferbench.evaluating.scoring import (
     EstimatorScorer,
     NetworkScorer,
@@ -44,6 +45,8 @@ def load_scorer(
             f"{merged['pack']} without them. Pack it with `ferbench pack --weights best`, and merge it again."
         )
     preparer = make_preparer(setup)
+    if setup.model.predictor is not None:
+        return PredictorScorer(setup, make_predictor(setup), preparer)
     if setup.model.build is None:
         estimator = make_estimator(setup)
         arrays, plain = read_estimator(path)

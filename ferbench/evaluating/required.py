@@ -77,7 +77,7 @@ class FinishedCell:
         with torch.random.fork_rng():  # building draws weights, which must not shift the asking cell's own draws
             scorer = load_scorer(at_trained_size(rebuild(self.folder.record)), self.folder, numerics)
         if not isinstance(scorer, NetworkScorer):
-            raise PluginError(f"Cell {self.id} is an estimator; it has no network.")
+            raise PluginError(f"Cell {self.id} was not trained by the engine; it has no network.")
         return scorer
 
     def _out_of_fold(self) -> np.ndarray:

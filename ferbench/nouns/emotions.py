@@ -23,6 +23,29 @@ Side = Literal["train", "val", "test"]
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
 """Canonical emotion names. A data set may use its own (``happy``, ``not_happy``) or dimensions (``valence``)."""
 
+OTHER_NAMES = {
+    **dict.fromkeys(("angry", "anger"), "anger"),
+    **dict.fromkeys(("disgust", "disgusted"), "disgust"),
+    **dict.fromkeys(("fear", "afraid", "fearful", "scared"), "fear"),
+    **dict.fromkeys(("happiness", "happy", "joy"), "happiness"),
+    **dict.fromkeys(("sadness", "sad"), "sadness"),
+    **dict.fromkeys(("surprise", "surprised"), "surprise"),
+    **dict.fromkeys(("neutral", "neutrality"), "neutral"),
+    **dict.fromkeys(("contempt", "contemptuous"), "contempt"),
+}
+"""Canonical names by what packaged tools and data sets call them."""
+
+
+def canonical(name: str) -> str:
+    """The canonical name of an emotion; any other name in lower case.
+
+    >>> canonical("Happy"), canonical("not_happy")
+    ('happiness', 'not_happy')
+    """
+    plain = name.strip().lower()
+    return OTHER_NAMES.get(plain, plain)
+
+
 LABEL_KIND_OF_TASK: dict[Task, LabelKind] = {
     "single-label": "hard",
     "multi-label": "multi-hot",

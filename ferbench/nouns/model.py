@@ -1,4 +1,4 @@
-"""Models: networks that the engine trains, and estimators that train themselves."""
+"""Models: networks that the engine trains, estimators that train themselves, and finished ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ferbench.nouns.emotions import LabelKind, Modality, Task
 from ferbench.nouns.paper import Paper, Reported
+from ferbench.nouns.predictor import Predictor
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.requirement import Requires
 from ferbench.nouns.settings import Options
@@ -163,25 +164,33 @@ class Range:
 
 @dataclass(frozen=True)
 class Model:
-    """A method: a network (``build``) or an estimator (``estimator``), with everything a table needs to name it.
+    """A method: a network (``build``), an estimator (``estimator``) or a finished model (``predictor``).
+
+    With it comes everything that a table needs to name it.
 
     ``build(spec, **options)`` returns an :class:`torch.nn.Module`; ``estimator(**options)`` an :class:`Estimator`;
-    ``objective(spec, **options)`` an :class:`Objective`. Each is a function or ``"package.module:name"``. ``requires``
-    names other models by role, or is a function of the options that does; their cells are trained first, on the same
-    fold and seed, and shared. ``fits``: the side on which an estimator is fitted; on ``val`` the row is marked, since
-    its val score is no longer of unused samples. ``weights``: files that its recipe, or an override of it, may name
-    under ``init_from``. ``label_kinds``: forms of training targets that
+    ``objective(spec, **options)`` an :class:`Objective`; ``predictor(weights, **options)`` a :class:`Predictor`, which
+    is scored and never trained. Each is a function or ``"package.module:name"``. ``requires`` names other models by
+    role, or is a function of the options that does; their cells are trained first, on the same fold and seed, and
+    shared. ``fits``: the side on which an estimator is fitted; on ``val`` the row is marked, since its val score is no
+    longer of unused samples. ``weights``: files that its recipe, or an override of it, may name under ``init_from``.
+    ``label_kinds``: forms of training targets that
     it takes. ``reference``: the input and classes at which parameters and FLOPs are counted.
     ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``small`` maps such keys to values
     with which an epoch over 2,000 pictures takes at most half a minute on a CPU (a smaller ``recipe.input.size``,
     fewer blocks): suites that say ``small`` train it so, to show that it runs. ``deterministic``: seeds make no
     difference, so one is enough. ``floor``: a baseline below which a method has learnt nothing. ``extra_data``: what
     its initial weights were trained on, empty for none.
+
+    Of a finished model alone: ``classes``: what its scores mean, in order; they are matched with those of the data by
+    canonical names. ``raw``: it is given pictures as they are stored, and prepares them itself. ``packages``: modules
+    that it imports, with how to install each; where one is missing, its cells are skipped.
     """
 
     name: str
     build: Callable[..., nn.Module] | str | None = None
     estimator: Callable[..., Estimator] | str | None = None
+    predictor: Callable[..., Predictor] | str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     variant: str = ""
     options: Options = field(default_factory=Options)
@@ -203,6 +212,9 @@ class Model:
     tags: frozenset[str] = frozenset()
     deterministic: bool = False
     floor: bool = False
+    classes: tuple[str, ...] = ()
+    raw: bool = False
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

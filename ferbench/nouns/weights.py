@@ -1,4 +1,4 @@
-"""Trained weights that a recipe may begin with."""
+"""Trained weights that a recipe may begin with, or that a finished model consists of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ class Weights:
 
     ``trained_on`` is shown under ``extra_data`` of every row that begins with it. ``sha256`` is that of the published
     file, or its first digits, as in torchvision's file names; empty where it is not known: any file is taken then.
-    ``classes``: what its outputs mean, in order, where that is known.
+    ``classes``: what its outputs mean, in order, where that is known. ``packaged``: where an installed package brings
+    the file (``"package/data/model.tflite"``); it is then used from there and not registered.
     """
 
     name: str
@@ -21,3 +22,4 @@ class Weights:
     sha256: str = ""
     licence: str = ""
     classes: tuple[str, ...] = ()
+    packaged: str = ""

@@ -17,6 +17,7 @@ import pluggy
 from ferbench import hookspecs
 from ferbench.errors import did_you_mean
 from ferbench.nouns.dataset import Dataset
+from ferbench.nouns.emotions import canonical
 from ferbench.nouns.family import PLUGIN_API, Family
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.model import Model
@@ -197,8 +198,10 @@ def inner_fault(item: object) -> str:
     if isinstance(item, Model):
         if item.variant and not _is_name(item.variant):
             return f"model {where}: variant {item.variant!r} is not allowed{_ALLOWED}"
-        if (item.build is None) == (item.estimator is None):
-            return f"model {where} needs either build or estimator, not both"
+        if [item.build, item.estimator, item.predictor].count(None) != 2:
+            return f"model {where} needs one of build, estimator and predictor"
+        if item.predictor is not None and len({canonical(name) for name in item.classes}) < max(2, len(item.classes)):
+            return f"finished model {where} needs two or more classes of different meaning (given: {item.classes})"
         if not isinstance(item.recipe, Recipe):
             return f"model {where}: recipe is {type(item.recipe).__name__}; expected Recipe"
     if isinstance(item, Model | Sampler) and not isinstance(item.options, Options):

@@ -49,9 +49,9 @@ def _obstacles(item: Reported, row: Row) -> list[str]:
         found.append(f"reported on {item.split}")
     if item.classes not in (0, classes):
         found.append(f"reported for {item.classes} classes, here {classes}")
-    if row.selection and item.selection != row.selection:
+    if row.selection not in ("", "fixed", item.selection):
         found.append(f"reported with selection {item.selection}, here {row.selection}")
-    if bool(item.extra_data) != bool(facts.get("extra_data")):
+    if not facts.get("inference_only") and bool(item.extra_data) != bool(facts.get("extra_data")):
         found.append(
             f"reported with extra data ({item.extra_data})" if item.extra_data else "extra data were used here"
         )

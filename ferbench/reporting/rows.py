@@ -86,7 +86,9 @@ class Row:
 
     @property
     def selection(self) -> str:
-        """How the weights were chosen; empty for an estimator, which has no epochs to choose from."""
+        """How the weights were chosen: ``fixed`` where nothing is trained; empty for an estimator, without epochs."""
+        if self.facts.get("inference_only"):
+            return "fixed"
         return str(self.key["recipe"].get("selection", ""))
 
     @property

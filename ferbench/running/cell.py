@@ -146,6 +146,8 @@ def _evaluate(folder: CellFolder, setup: Setup, fitted: Fitted, metrics: Callabl
 def _train_scored(setup: Setup, scorer: Scorer) -> Scored | None:
     """Scores of as many training samples as test has, seen once and as they are: enough to show overfitting."""
     train, count = setup.splits.train, len(setup.splits.test)
+    if setup.model.predictor is not None:
+        return None  # it was trained on other data, or nobody knows on which of these
     if len(train) > count:
         chosen = np.sort(np.random.default_rng(setup.rule.seed).choice(len(train), count, replace=False))
         train = train.take(chosen)

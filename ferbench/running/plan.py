@@ -211,7 +211,7 @@ class Planner:
             recipe = revised(recipe, {"selection": self.part.selection}, f"{name}: recipe")
         changes = under("recipe", self.overrides, name)
         if model.build is None:
-            changes = {key: value for key, value in changes.items() if key.startswith("input.")}
+            changes = {key: value for key, value in changes.items() if key.startswith("input.") and not model.raw}
         if "epochs" in changes and recipe.stages:
             mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
             raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
@@ -336,7 +336,8 @@ def _check_views(place: Place, configured: Configured) -> None:
 
 
 def _seedless(configured: Configured) -> bool:
-    return configured.model.deterministic and not configured.requires
+    model = configured.model
+    return (model.deterministic or model.predictor is not None) and not configured.requires
 
 
 def keys_of(model: Model) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from ferbench.data.summary import Division
 from ferbench.errors import DataError
 from ferbench.identity import ENGINE_VERSION, RowKey
 from ferbench.nouns.augmentation import MIXING
-from ferbench.nouns.dataset import ProtocolRule
+from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
 from ferbench.nouns.losses import LABEL_KINDS
 from ferbench.nouns.model import Model
@@ -69,7 +70,9 @@ class Configured:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The recipe as part of the row key: an estimator's is its ``input`` alone."""
+        """The recipe as part of the row key: ``input`` alone where the engine does not train; not even that if raw."""
+        if self.model.raw:
+            return {}
         if self.model.build is None:
             return {"input": self.recipe.input.model_dump(mode="json")}
         return self.recipe.model_dump(mode="json")
@@ -116,7 +119,7 @@ def row_key(
         model_options=configured.options,
         recipe=configured.key,
         weights=dict(weights),
-        limit=limit,
+        limit=None if configured.model.predictor else limit,
         small=configured.small,
         inner=inner,
         requires=dict(requires),
@@ -179,29 +182,45 @@ def facts(
     for people.
     """
     model, dataset, sizes = configured.model, place.loaded.dataset, place.division.folds[fold]
-    trained = model.build is not None
+    trained, finished = model.build is not None, model.predictor is not None
+    seen = ", ".join(dict.fromkeys(filter(None, [model.extra_data, *trained_on])))
     return {
         "task": dataset.task,
         "classes": list(sizes.classes),
         "ranking": place.rule.ranking or place.rule.name,
         "unit": place.rule.unit,
-        "n_train": limited_count(limit, sizes.n_train),
+        "n_train": limited_count(None if finished else limit, sizes.n_train),
         "n_val": sizes.n_val,
         "n_test": sizes.n_test,
-        "notes": list(sizes.notes),
+        "notes": [*(_finished_notes(dataset, seen) if finished else ()), *sizes.notes],
         "partial": place.loaded.partial,
         "synthetic": dataset.synthetic,
-        "deterministic": model.deterministic,
+        "deterministic": model.deterministic or finished,
         "floor": model.floor,
         "estimator": not trained,
+        "inference_only": finished,
         "modified": list(configured.modified),
-        "extra_data": ", ".join(dict.fromkeys(filter(None, [model.extra_data, *trained_on]))),
+        "extra_data": seen,
         "epochs": configured.recipe.total_epochs if trained else None,
         "recipe_epochs": model.recipe.total_epochs if trained else None,
         "needs": list(needs),
         "fits": model.fits,
         "reported": [asdict(item) | {"paper": None} for item in model.reported],
     }
+
+
+def _finished_notes(dataset: Dataset, seen: str) -> tuple[str, ...]:
+    """That nothing was trained here, and, where its training data name this very data set, what that may mean."""
+    note = "inference-only: trained elsewhere, under no protocol that was checked here"
+    if _plain(dataset.name) not in _plain(seen):
+        return (note,)
+    warning = f"WARNING: possibly trained on the test side: its training data name this data set ({seen})"
+    return (warning, note)
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone, so that FER-2013 and fer2013 are one; FER+ is ferplus."""
+    return re.sub(r"[^a-z0-9]", "", text.lower().replace("+", "plus"))
 
 
 def misfit(place: Place, sampler: Sampler, model: Model) -> str:
@@ -221,7 +240,9 @@ def misfit(place: Place, sampler: Sampler, model: Model) -> str:
         return f"the data have no input {', '.join(sorted(missing))}"
     if loaded.inputs is None and not sampler.streams:
         return f"sampler {sampler.name} needs the data in memory, and these stream from disk"
-    if loaded.inputs is None and model.build is None:
+    if model.predictor is not None and sampler.name != "plain":
+        return "nothing of a finished model is trained, so a sampler makes no difference"
+    if loaded.inputs is None and model.estimator is not None:
         return "estimators need the data in memory, and these stream from disk"
     return ""
 

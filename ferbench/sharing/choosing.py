@@ -34,8 +34,9 @@ def choose(
     """Choose finished cells, and those that they require.
 
     ``names``: beginnings of cell ids, or names of rows of a suite; ``run``: an id or ``latest``. What is named twice
-    must fit both. Cells that were trained for out-of-fold scores alone stay, and ensembles, which ``ferbench ensemble``
-    joins again from their members. Raises UnknownNameError for a name that fits nothing, StoreError where nothing is left.
+    must fit both. What was trained for out-of-fold scores alone stays, and so do ensembles, which ``ferbench ensemble``
+    joins again from their members. Raises UnknownNameError for a name that fits nothing, StoreError where nothing is
+    left.
     """
     chosen = Chosen()
     known: dict[str, CellFolder] = {}

@@ -185,6 +185,34 @@ class Relative(Mean):
         return super().predict(inputs) / len(inputs["image"])
 
 
+class Even:
+    """A finished model that knows nothing."""
+
+    def __init__(self, weights: Mapping[str, Any]) -> None:
+        """There is nothing to load."""
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        first = inputs["image"].reshape(len(inputs["image"]), -1)[:, 0] / 512
+        return np.stack([first, 1 - first], axis=1)
+
+
+class Loud(Even):
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return 2 * super().predict(inputs)
+
+
+class Crowded(Even):
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        shares = super().predict(inputs)
+        return np.asarray(shares + np.array([1, -1]) * shares.min() * (len(shares) > 1))
+
+
+class Fickle(Even):
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        first = np.random.rand(len(inputs["image"]))
+        return np.stack([first, 1 - first], axis=1)
+
+
 def model(name: str, build: Any = Sound, **changes: Any) -> Model:
     return Model(name, **{"build": build, "reference": SMALL, "recipe": Recipe(input=Input(channels=1))} | changes)
 
@@ -219,6 +247,10 @@ def ferbench_models() -> Iterator[Model]:
     yield model("mirrored-eeg", Electrodes, **signals, recipe=Recipe(augmentation=(HorizontalFlip(),)))
     for kind in (Mean, Logits, Amnesic, Moody, Relative):
         yield model(kind.__name__.lower(), None, estimator=kind)
+    for made in (Even, Loud, Crowded, Fickle):
+        yield model(made.__name__.lower(), None, predictor=made, classes=("happy", "sad"), raw=True)
+    packages = {"no_such_module": "pip install no-such-package"}
+    yield model("unpacked", None, predictor=Even, classes=("happy", "sad"), packages=packages)
 
 
 def keep_all(train: Split, context: SampleContext) -> Sample:

@@ -36,6 +36,9 @@ FAULTS: list[tuple[Kind, str, str, str]] = [
     ("models", "amnesic", "saved", "restored, it scores differently"),
     ("models", "moody", "repeats", "two fits with one seed differ"),
     ("models", "relative", "company", "predicted one by one, scores differ"),
+    ("models", "loud", "scores", "32 × 32 pixels, 1 channels: loud gave scores that are no probabilities"),
+    ("models", "crowded", "company", "predicted one by one, scores differ"),
+    ("models", "fickle", "repeats", "made twice, it scores differently"),
     ("samplers", "unseeded-sampler", "seeded", "one seed gave two answers"),
     ("samplers", "scribbler", "untouched", "it changed the targets of its split"),
     ("samplers", "too-far", "decides", "indices from 0 to 60 for 60 samples"),
@@ -79,6 +82,7 @@ def test_a_fault_is_found(installed: Installed, kind: Kind, name: str, check: st
     [
         ("models", "sound"),
         ("models", "mean"),
+        ("models", "even"),
         ("models", "masked"),
         ("models", "electrodes"),
         ("samplers", "keep-all"),
@@ -111,3 +115,11 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
 def test_a_model_without_a_paper_is_noted(installed: Installed) -> None:
     outcome = outcome_of(installed, "models", "idle", "citation")
     assert (outcome.state, outcome.detail) == ("note", "no paper")
+
+
+def test_a_finished_model_whose_package_is_missing_is_not_judged(installed: Installed) -> None:
+    outcome = outcome_of(installed, "models", "unpacked", "scores")
+    assert (outcome.state, outcome.detail) == (
+        "skip",
+        "it needs the package no_such_module, which is not installed: pip install no-such-package",
+    )

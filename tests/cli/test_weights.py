@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import Command, Finished
+from tests.finished_models import NAMES, linear_onnx
 
 NAMING = """
 from ferbench import Recipe, Weights
@@ -21,9 +22,19 @@ FACES = Weights("faces", "a network for faces", "a million faces", "example.org/
 def ferbench_models():
     yield Model("named", build="nowhere:Net", recipe=Recipe(init_from={{"weights": "faces"}}), weights=(FACES,))
 """
+BRINGING = """
+from ferbench import Weights
+
+BROUGHT = Weights("brought", "a file", "faces", "pip install numpy", packaged="numpy/py.typed")
+GONE = Weights("gone", "a file", "faces", "pip install no-such-package", packaged="no_such_package/file")
+
+@hookimpl
+def ferbench_models():
+    yield Model("tool", predictor="nowhere:Tool", classes=("happy", "sad"), raw=True, weights=(BROUGHT, GONE))
+"""
 KEYS = {
     *("name", "kind", "state", "cause", "description", "trained_on", "classes", "sha256", "licence", "how_to_get"),
-    *("parameters", "tensors", "source", "notes", "models"),
+    *("parameters", "tensors", "source", "notes", "models", "format"),
 }
 
 
@@ -82,6 +93,35 @@ def test_a_finished_cell_s_weights_are_added_under_a_name(
     assert added.code == 0
     assert added.json["trained_on"] == "squares@official"
     assert added.json["classes"] == cell.record["facts"]["classes"]
+
+
+def test_a_finished_model_is_added_listed_and_shown(ferbench: Command, data_root: Path, tmp_path: Path) -> None:
+    linear_onnx(tmp_path / "net.onnx")
+    wanted = ("data", "add", "my-net", tmp_path / "net.onnx", "--trained-on", "AffectNet")
+    refused = ferbench(*wanted)
+    assert refused.code == 2 and "Name its classes in their order: --classes a,b,c" in refused.err
+    added = ferbench(*wanted, "--classes", ",".join(NAMES))
+    assert "The weights my-net are registered: a finished model (onnx, 192 numbers) of 3 classes." in added.out
+    assert "Evaluate it as the model onnx:my-net." in added.out
+    assert "a finished model (onnx, 192 numbers) of 3 classes, trained on AffectNet" in ferbench("data", "status").out
+    assert ferbench("show", "my-net", "--json").json["format"] == "onnx"
+    shown = ferbench("show", "onnx:my-net", "--json").json
+    assert (shown["trained"], shown["classes"]) == ("no: a finished model", list(NAMES))
+    assert shown["recipe"]["input"]["size"] == 8 and shown["weights"] == {"my-net": "there"}
+    assert shown["trained_on"] == "AffectNet" and "onnxruntime" in shown["packages"]
+
+
+def test_what_a_package_brings_is_listed_where_it_is(
+    ferbench: Command, data_root: Path, install: Callable[..., Path]
+) -> None:
+    install("brings", BRINGING)
+    assert "numpy/py.typed, trained on faces" in ferbench("data", "status").out
+    rows = {row["name"]: row for row in ferbench("data", "status", "--json").json}
+    assert (rows["brought"]["state"], rows["gone"]["state"]) == ("registered", "missing")
+    assert "how_to_get: pip install no-such-package" in ferbench("show", "gone").out
+    shown = ferbench("show", "tool", "--json").json
+    assert shown["weights"] == {"brought": "there", "gone": "install a file: pip install no-such-package"}
+    assert (shown["recipe"], shown["pictures"]) == ({}, "as they are stored")
 
 
 @pytest.mark.parametrize(
