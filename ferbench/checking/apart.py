@@ -12,6 +12,7 @@ from typing import Any
 from ferbench.checking.report import Effort, Rule, Subject, looked_at
 from ferbench.checking.rules import rules_for
 from ferbench.checking.settings import paper_faults, reported_faults
+from ferbench.checking.small import small_version
 from ferbench.errors import UnknownNameError
 from ferbench.plugins import Installed, Kind, discover
 from ferbench.plugins.quarantine import KINDS
@@ -50,6 +51,8 @@ def answer(argument: str) -> int:
     installed = _installed(question)
     kind, effort = _kind(question["kind"]), _effort(question["effort"])
     item = _item(installed, kind, question["name"])
+    if effort == "quick":
+        item = small_version(item)
     info = installed.plugin_of(kind, question["name"])
     subject = Subject(item, info, installed, _everything(question), effort)
     rules = {rule.check: rule for rule in rules_for(kind, item)}

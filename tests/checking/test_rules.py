@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from ferbench.checking.report import Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
+from ferbench.checking.small import small_version
 from ferbench.plugins import Installed, Kind, discover
 
 FLAWED = Path(__file__).with_name("flawed.py")
@@ -123,3 +125,12 @@ def test_a_finished_model_whose_package_is_missing_is_not_judged(installed: Inst
         "skip",
         "it needs the package no_such_module, which is not installed: pip install no-such-package",
     )
+
+
+def test_a_quick_check_looks_at_a_network_under_its_small_settings(installed: Installed) -> None:
+    crop = installed.model("sound")
+    small = replace(crop, small={"recipe.input.size": 14, "recipe.augmentation.0.size": 10})
+    looked_at = small_version(small)
+    assert (looked_at.reference.size, looked_at.recipe.input.size) == (10, 14)
+    assert small_version(crop) is crop
+    assert small_version(installed.model("mean")) == installed.model("mean")
