@@ -70,7 +70,7 @@ def ferbench_models() -> Iterator[Model]:
         reported=(
             Reported(
                 dataset="fer2013",
-                protocol="80-20",
+                protocol="paper-80-20",
                 split="test",
                 metric="accuracy",
                 value=0.605,
