@@ -19,7 +19,11 @@ def test_two_convolutions_with_maxima_come_before_four_inception_modules() -> No
     kinds = [type(layer) for layer in net.stem.modules()]
     assert (kinds.count(nn.Conv2d), kinds.count(nn.MaxPool2d)) == (2, 2)
     assert sum(isinstance(layer, Inception) for layer in net.modules()) == 4
-    assert sum(parameter.numel() for parameter in net.parameters()) == 7_795_503
+    with torch.device("meta"):
+        plain = InceptionNet(MODEL.reference, norm=False)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 7_798_039
+    assert sum(parameter.numel() for parameter in plain.parameters()) == 7_795_503
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in plain.modules())
 
 
 def test_every_stage_leaves_the_channels_and_places_of_the_readme() -> None:

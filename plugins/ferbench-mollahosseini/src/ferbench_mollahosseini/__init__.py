@@ -20,7 +20,6 @@ from ferbench import (
     Range,
     Recipe,
     Reported,
-    XavierInit,
     hookimpl,
 )
 
@@ -37,9 +36,8 @@ PAPER = Paper(
 RECIPE = Recipe(
     epochs=200,
     batch_size=128,
-    optimizer=SGD(lr=0.01, momentum=0.9, weight_decay=1e-4),
+    optimizer=SGD(lr=0.05, momentum=0.9, weight_decay=1e-4),
     schedule=Cosine(),
-    init=XavierInit(),
     input=Input(size=48, channels=1, normalise="mean-std"),
     augmentation=(PadCrop(padding=4), HorizontalFlip()),
 )
@@ -52,10 +50,11 @@ SPACE: dict[str, Choice | Range] = {
 
 
 class InceptionOptions(Options):
-    """``hidden``: widths of the first two linear layers. ``dropout``: behind each of them."""
+    """``hidden``: widths of the first two linear layers, ``dropout`` behind each. ``norm``: batch normalisation."""
 
     hidden: tuple[int, int] = (4096, 1024)
     dropout: float = Field(0.4, ge=0, lt=1)
+    norm: bool = True
 
 
 @hookimpl

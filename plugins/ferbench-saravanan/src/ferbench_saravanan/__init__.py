@@ -9,6 +9,7 @@ from pydantic import Field
 from ferbench import (
     Adam,
     Choice,
+    HeInit,
     Input,
     Model,
     NetSpec,
@@ -17,7 +18,6 @@ from ferbench import (
     Range,
     Recipe,
     Reported,
-    XavierInit,
     hookimpl,
 )
 
@@ -33,8 +33,8 @@ PAPER = Paper(
 RECIPE = Recipe(
     epochs=50,
     batch_size=64,
-    optimizer=Adam(lr=1e-3),
-    init=XavierInit(),
+    optimizer=Adam(lr=5e-4),
+    init=HeInit(),
     input=Input(size=48, channels=1, normalise="unit"),
 )
 
