@@ -295,14 +295,8 @@ class Nearest:
         assert plain["classes"] == len(self.means)
 
 
-RECIPE = Recipe(
-    epochs=4,
-    batch_size=32,
-    optimizer=Adam(lr=0.02),
-    schedule=Constant(),
-    augmentation=(HorizontalFlip(p=0.0),),
-    input=Input(normalise="signed"),
-)
+PLAIN = Recipe(epochs=4, batch_size=32, optimizer=Adam(lr=0.02), schedule=Constant())
+RECIPE = PLAIN.model_copy(update={"augmentation": (HorizontalFlip(p=0.0),), "input": Input(normalise="signed")})
 
 
 def tiny(name: str, **changes: Any) -> Model:
@@ -323,23 +317,16 @@ def ferbench_models() -> Iterator[Model]:
     yield tiny("valued", tasks=("regression",), label_kinds=("real",), recipe=recipe)
     yield tiny("centred", objective=CentreLoss, label_kinds=("hard",))
     yield tiny("student", objective=Distilled, requires={"teacher": "tiny"})
-    stages = (
-        Stage(epochs=2, optimizer=Adam(lr=0.05)),
-        Stage(epochs=2, trainable=("head.*",), start="best"),
-    )
+    stages = (Stage(epochs=2, optimizer=Adam(lr=0.05)), Stage(epochs=2, trainable=("head.*",), start="best"))
     yield tiny("staged", recipe=RECIPE.model_copy(update={"stages": stages}))
     both = (Stage(epochs=2), Stage(epochs=1, sides=("train", "val")))
     yield tiny("both-sides", recipe=RECIPE.model_copy(update={"stages": both, "selection": "last"}))
     plain_input = Recipe(input=Input(normalise="unit"))
     yield Model("nearest", estimator=Nearest, recipe=plain_input, label_kinds=("hard",), deterministic=True)
-    plain = {"options": Options()}
-    yield tiny("slow", build=build_slow, **plain)
-    yield tiny("wrong-shape", build=build_wide_output, **plain)
-    yield tiny("diverging", build=build_nan, **plain)
-    yield tiny("hungry", build=build_hungry, **plain)
-    yield tiny("leaking", build=build_leaking, **plain)
-    yield tiny("raising", build=build_raising, **plain)
-    yield tiny("dying", build=build_dying, **plain)
+    builds = (build_slow, build_wide_output, build_nan, build_hungry, build_leaking, build_raising, build_dying)
+    names = ("slow", "wrong-shape", "diverging", "hungry", "leaking", "raising", "dying")
+    for name, build_badly in zip(names, builds, strict=True):
+        yield tiny(name, build=build_badly, options=Options())
     yield tiny("heir", requires={"teacher": "raising"})
 
 

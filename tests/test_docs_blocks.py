@@ -38,7 +38,17 @@ GENERATED = {ROOT / "docs" / name for name in ("_build", "reference")}
 DOCS = sorted(p for p in (ROOT / "docs").rglob("*.md") if not GENERATED & set(p.parents))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 MARK = re.compile(r"<!-- (file|parsed|shown): (\S.*?) -->", re.DOTALL)
-PARSED_ONLY = ("cd ", "export ", "git ", "pip ", "uv pip ", "uv sync", "pytest ", "uv run --no-sync pytest ")
+PARSED_ONLY = (
+    "cd ",
+    "python -c ",
+    "export ",
+    "git ",
+    "pip ",
+    "uv pip ",
+    "uv sync",
+    "pytest ",
+    "uv run --no-sync pytest ",
+)
 
 
 @dataclass(frozen=True)

@@ -258,7 +258,7 @@ def record_run(plan: Plan, store: Store, command: str = "") -> str:
         path = store.dataset_table(loaded.fingerprint)
         if not is_parquet(path):
             path.unlink(missing_ok=True)
-            write_table(loaded, path)
+        write_table(loaded, path)
     run_id = store.new_run_id()
     store.write_run(
         {

@@ -132,7 +132,7 @@ class Verifier:
         except SettingsError as error:
             raise DataError(f"{name} is refused: its recipe is none that this ferbench knows. {error}") from None
         here = {info.name: info.location for info in self.installed.plugins if not info.package}
-        files = {"plugin_files": record["plugins"], "metric_files": record["metric_plugins"]}
+        files = {"plugin_files": record["plugins"], "metric_files": record.get("metric_plugins", [])}
         # Never a place that a stranger names.
         return {**record, **{key: [here[name] for name in names if name in here] for key, names in files.items()}}
 

@@ -21,7 +21,7 @@ from ferbench.running.importing import Origin, import_predictions
 from ferbench.sharing.merging import Merged, merge_packs
 from ferbench.store.files import write_json
 from ferbench.store.predictions import write_predictions
-from ferbench.store.store import CellFolder, Store
+from ferbench.store.store import SEALED, CellFolder, Store
 from tests.contract import PLUGIN, Contract
 from tests.sharing.conftest import Source, Tampered
 
@@ -40,6 +40,7 @@ def altered(folder: CellFolder, **environment: object) -> None:
     found.scores[0] = found.scores[0][::-1] + np.float32(0.01)
     write_predictions(folder.path / "predictions.parquet", found)
     write_json(folder.path / "environment.json", {**folder.environment, **environment})
+    folder.seal(*SEALED)
 
 
 def test_the_leaderboard_elsewhere_is_the_same(source: Source, installed: Installed, tmp_path: Path) -> None:
