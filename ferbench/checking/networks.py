@@ -12,6 +12,7 @@ from torch import nn
 
 from ferbench.checking.made_up import spec_of
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, passed
+from ferbench.checking.small import is_large, made_small
 from ferbench.checking.trial import (
     build,
     plain,
@@ -27,6 +28,7 @@ from ferbench.training.counting import parameters
 from ferbench.training.loop import weights_of
 from ferbench.training.losses import call_network
 
+REFERENCE = "its reference"
 CLASS_COUNTS = (2, 8)
 COMPANY = 8
 """Pictures in the batch whose parts are compared with the whole."""
@@ -38,7 +40,7 @@ RTOL, ATOL = 1e-4, 1e-5
 def specs_of(model: Model) -> dict[str, NetSpec]:
     """What a network must build for, by what is special about it."""
     reference = spec_of(model)
-    specs = {"its reference": reference}
+    specs = {REFERENCE: reference}
     specs |= {f"{count} classes": spec_of(model, classes=count) for count in CLASS_COUNTS if count != reference.classes}
     if model.recipe.input.channels is None:
         specs |= {
@@ -51,19 +53,26 @@ def specs_of(model: Model) -> dict[str, NetSpec]:
 
 
 def builds(subject: Subject[Model]) -> Outcome:
-    """It is a module with parameters for each specification, and gives finite scores [samples, classes]."""
+    """It is a module with parameters for each specification, and gives finite scores [samples, classes].
+
+    Other classes and channels of a large network are tried with its small settings.
+    """
+    model, count = subject.item, 0
     faults = []
-    model = subject.item
-    specs = specs_of(model)
-    for what, spec in specs.items():
+    tried = {what: (model, spec) for what, spec in specs_of(model).items()}
+    if is_large(subject):
+        small = made_small(model)
+        tried |= {what: (small, spec) for what, spec in specs_of(small).items() if what != REFERENCE}
+    for what, (item, spec) in tried.items():
         try:
-            fault = _fault_of(build(model, spec), model, spec)
+            net = build(item, spec)
+            fault = _fault_of(net, item, spec)
+            count = count or parameters(net)
         except Exception as error:
             fault = described(error)
         if fault:
             faults.append(f"for {what}: {fault}")
-    count = 0 if faults else parameters(build(model, specs["its reference"]))
-    return first_fault(faults, good=f"{', '.join(specs)}; {count:,} parameters")
+    return first_fault(faults, good=f"{', '.join(tried)}; {count:,} parameters")
 
 
 def _fault_of(net: nn.Module, model: Model, spec: NetSpec) -> str:

@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ferbench-effort",
         choices=("quick", "normal", "full"),
         default="normal",
-        help="networks above 0.1 (quick) or 1 GFLOP (normal) are trained on smaller pictures",
+        help="networks above 0.1 (quick) or 1 GFLOP (normal) are tried with their small settings or smaller pictures",
     )
 
 

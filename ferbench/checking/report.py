@@ -19,7 +19,7 @@ State = Literal["pass", "fail", "note", "skip"]
 Effort = Literal["quick", "normal", "full"]
 
 GFLOPS: dict[Effort, float] = {"quick": 0.1, "normal": 1.0, "full": float("inf")}
-"""How large a network may be, in GFLOP of one picture, before it is trained on smaller ones."""
+"""GFLOP of one picture above which a network is tried with its small settings, or else on smaller pictures."""
 
 
 @dataclass(frozen=True)

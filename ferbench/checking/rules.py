@@ -7,6 +7,7 @@ from typing import Any
 
 from ferbench.checking import datasets, estimators, learning, metrics, networks, samplers, settings
 from ferbench.checking.report import Rule
+from ferbench.checking.small import as_small
 from ferbench.nouns.model import Model
 from ferbench.plugins import Kind
 
@@ -20,11 +21,13 @@ _STATED = (
 NETWORK = (
     *_STATED,
     Rule("builds", "builds for every input and number of classes, finite scores of the right shape", networks.builds),
-    Rule("company", "scores do not depend on the rest of the batch", networks.company),
-    Rule("saved", "saved and loaded it scores the same", networks.saved),
-    Rule("gradients", "every parameter gets a gradient", learning.gradients, 90.0),
-    Rule("learns", "learns sixteen pictures by heart", learning.kept("learns", learning.learns), 240.0),
-    Rule("repeats", "two trainings from one seed are equal", learning.kept("repeats", learning.repeats), 120.0),
+    Rule("company", "scores do not depend on the rest of the batch", as_small(networks.company)),
+    Rule("saved", "saved and loaded it scores the same", as_small(networks.saved)),
+    Rule("gradients", "every parameter gets a gradient", as_small(learning.gradients), 90.0),
+    Rule("learns", "learns sixteen pictures by heart", as_small(learning.kept("learns", learning.learns)), 240.0),
+    Rule(
+        "repeats", "two trainings from one seed are equal", as_small(learning.kept("repeats", learning.repeats)), 120.0
+    ),
 )
 
 ESTIMATOR = (

@@ -177,6 +177,7 @@ def ferbench_models() -> Iterator[Model]:
     yield model("unseeded", Unseeded)
     yield model("unresolved", "no_such_module:build")
     yield model("lost-in-space", search_space={"recipe.optimizer.rate": Choice((0.1,)), "epochs": Choice((1,))})
+    yield model("large", reference=NetSpec(classes=4, channels=1, size=640), small={"recipe.input.size": 16})
     yield model("stunted", small={"recipe.input.sise": 8})
     yield model("halved", search_space={"recipe.batch_size": Range(8, 64)})
     yield model("orphan", requires={"teacher": "no-such-model"})

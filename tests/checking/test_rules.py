@@ -96,6 +96,14 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
     assert "4 tensors frozen" in outcome.detail
 
 
+@pytest.mark.parametrize("check", ["company", "learns"])
+def test_a_large_network_is_tried_with_its_small_settings(installed: Installed, check: str) -> None:
+    outcome = outcome_of(installed, "models", "large", check)
+    assert outcome.state == "pass"
+    assert outcome.detail.endswith("; with its small settings")
+    assert "pixels" not in outcome.detail
+
+
 def test_a_model_without_a_paper_is_noted(installed: Installed) -> None:
     outcome = outcome_of(installed, "models", "idle", "citation")
     assert (outcome.state, outcome.detail) == ("note", "no paper")
