@@ -178,6 +178,7 @@ def test_the_recipe_is_that_of_the_authors_code() -> None:
     assert (optimizer.lr, optimizer.weight_decay, optimizer.clip_norm) == (1e-3, 0.01, 1.0)
     steps = 28_709 / 64
     assert (round(schedule.warmup_epochs * steps), round((schedule.restart_every or 0) * steps)) == (128, 1024)
+    assert schedule.warm_restarts
     assert recipe.ema is not None and (recipe.ema.decay, recipe.ema.every) == (0.99, 16)
     assert isinstance(recipe.tta, TenCrop) and (recipe.tta.size, recipe.tta.mean) == (224, "logit")
     names = [operation.name for operation in recipe.augmentation]
