@@ -105,7 +105,7 @@ def test_pictures_that_are_too_small_are_refused_with_the_setting_to_mend() -> N
 def test_the_recipe_has_the_three_stages_of_the_authors_code() -> None:
     recipe = MODELS["lhcnet"].recipe
     assert recipe.model_validate(recipe.model_dump(mode="json")) == recipe
-    first, second, third = recipe.stages
+    first, second, third = recipe.planned_stages()
     assert isinstance(first.optimizer, Adam) and first.optimizer.lr == 1e-4
     for stage in (second, third):
         assert isinstance(stage.optimizer, SGD)

@@ -43,16 +43,16 @@ MOVED = (
     HorizontalFlip(),
     Affine(degrees=10, translate=0.1, zoom=(0.9, 1.1), border="edge", whole_pixels=False),
 )
-FINE = SGD(lr=0.01, momentum=0.0)
 
 RECIPE = Recipe(
     batch_size=48,
+    optimizer=SGD(lr=0.01, momentum=0.0),
     loss=CrossEntropy(),
     input=Input(size=224, channels=3, normalise="unit"),
     stages=(
         Stage(epochs=300, optimizer=Adam(lr=1e-4, eps=1e-7), augmentation=TURNED),
-        Stage(epochs=300, start="best", optimizer=FINE, augmentation=MOVED),
-        Stage(epochs=300, start="best", optimizer=FINE, augmentation=()),
+        Stage(epochs=300, start="best", augmentation=MOVED),
+        Stage(epochs=300, start="best", augmentation=()),
     ),
     tta=FlipView(),
     monitor="accuracy",
@@ -64,18 +64,21 @@ SMALL = {
     "recipe.tta": {"name": "none"},
     "model.options.width": 16,
     "model.options.hidden": 256,
+    # Statistics that follow a hundred batches are still those of the beginning after a short training.
+    "model.options.momentum": 0.1,
 }
 
 
 class LHCOptions(Options):
     """``width``: channels of the first stage. ``hidden``: outputs of the first linear layer; the second has a quarter.
 
-    ``dropout``: behind either.
+    ``dropout``: behind either. ``momentum``: share of each batch in the running statistics of normalisation.
     """
 
     width: int = Field(64, ge=4)
     hidden: int = Field(4096, ge=4)
     dropout: float = Field(0.4, ge=0, lt=1)
+    momentum: float = Field(0.01, gt=0, le=1)
 
 
 CLAIM = Reported(

@@ -17,8 +17,8 @@ EMBEDDINGS = (196, 196, 56, 14, 25)
 
 
 def normalisation(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with Keras's momentum (0.99 there) and the trunk's ε."""
-    return nn.BatchNorm2d(channels, eps=2e-5, momentum=0.01)
+    """Batch normalisation with the trunk's ε."""
+    return nn.BatchNorm2d(channels, eps=2e-5)
 
 
 class PreActivation(nn.Module):
@@ -84,10 +84,13 @@ class LHCNet(nn.Module):
     """Pre-activation ResNet34, attention behind its first maximum and each stage (``attention``), three linear layers.
 
     ``width``: channels of the first stage. ``hidden``: outputs of the first linear layer; the second has a quarter.
-    ``dropout``: behind either. Raises SettingsError for pictures below 32 pixels.
+    ``dropout``: behind either. ``momentum``: share of each batch in running statistics. Raises SettingsError for
+    pictures below 32 pixels.
     """
 
-    def __init__(self, spec: NetSpec, *, attention: bool, width: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, spec: NetSpec, *, attention: bool, width: int, hidden: int, dropout: float, momentum: float
+    ) -> None:
         super().__init__()
         if spec.size < SMALLEST:
             message = f"lhcnet needs pictures of {SMALLEST} pixels or more (given: {spec.size})"
@@ -120,6 +123,8 @@ class LHCNet(nn.Module):
         )
         # Keras's way for every layer; Glorot's even spread for the head, He's for the trunk.
         for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = momentum
             if isinstance(module, nn.Conv2d | nn.Linear):
                 trunk = isinstance(module, nn.Conv2d) and module.bias is None
                 fill = nn.init.kaiming_uniform_ if trunk else nn.init.xavier_uniform_
@@ -139,11 +144,15 @@ class LHCNet(nn.Module):
         return logits
 
 
-def build_lhcnet(spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4) -> LHCNet:
+def build_lhcnet(
+    spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4, momentum: float = 0.01
+) -> LHCNet:
     """The network with its five attention modules."""
-    return LHCNet(spec, attention=True, width=width, hidden=hidden, dropout=dropout)
+    return LHCNet(spec, attention=True, width=width, hidden=hidden, dropout=dropout, momentum=momentum)
 
 
-def build_trunk(spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4) -> LHCNet:
+def build_trunk(
+    spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4, momentum: float = 0.01
+) -> LHCNet:
     """The pre-activation ResNet34 and the head alone."""
-    return LHCNet(spec, attention=False, width=width, hidden=hidden, dropout=dropout)
+    return LHCNet(spec, attention=False, width=width, hidden=hidden, dropout=dropout, momentum=momentum)
