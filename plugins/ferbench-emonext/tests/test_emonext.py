@@ -189,6 +189,7 @@ def test_the_small_settings_fit_the_recipe_and_the_options() -> None:
     model = MODELS["emonext"]
     recipe = {key.removeprefix("recipe."): v for key, v in model.small.items() if key.startswith("recipe.")}
     assert revised(model.recipe, recipe).augmentation[3].size == 48  # type: ignore[union-attr]
+    assert revised(model.recipe, recipe).ema is None
     assert model.small["model.options.scale"] in SCALES
 
 
