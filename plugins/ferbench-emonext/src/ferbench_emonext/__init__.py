@@ -61,7 +61,7 @@ RECIPE = Recipe(
     # The authors' schedule rises to 1e-3 whatever the learning rate on their command line (1e-4).
     optimizer=AdamW(lr=1e-3, weight_decay=0.01, clip_norm=1.0),
     schedule=Cosine(warmup_epochs=128 / STEPS, warmup_start=0.0, restart_every=1024 / STEPS, warm_restarts=True),
-    # Only val is told this; training goes by the objective.
+    # Training goes by the objective, which smooths labels.
     loss=CrossEntropy(),
     input=Input(size=236, channels=3, normalise="unit"),
     augmentation=(
