@@ -34,8 +34,8 @@ def check(
     effort: Annotated[
         Effort,
         typer.Option(
-            help="Networks above 0.1 (quick) or 1 GFLOP (normal) are trained on smaller pictures; full: none is. "
-            "quick also looks at each model under the small settings that it states."
+            help="Networks above 0.1 (quick) or 1 GFLOP (normal) are tried with their small settings or on smaller "
+            "pictures; full: none is."
         ),
     ] = Effort.normal,
     json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,

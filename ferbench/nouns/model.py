@@ -178,9 +178,9 @@ class Model:
     it takes. ``reference``: the input and classes at which parameters and FLOPs are counted.
     ``search_space`` maps dotted keys (``recipe.optimizer.lr``) to what may be tried. ``small`` maps such keys to values
     with which an epoch over 2,000 pictures takes at most half a minute on a CPU (a smaller ``recipe.input.size``,
-    fewer blocks): suites that say ``small`` train it so, to show that it runs. ``deterministic``: seeds make no
-    difference, so one is enough. ``floor``: a baseline below which a method has learnt nothing. ``extra_data``: what
-    its initial weights were trained on, empty for none.
+    fewer blocks): suites that say ``small`` train it so, to show that it runs, and the conformance kit tries a large
+    network so. ``deterministic``: seeds make no difference, so one is enough. ``floor``: a baseline below which a
+    method has learnt nothing. ``extra_data``: what its initial weights were trained on, empty for none.
 
     Of a finished model alone: ``classes``: what its scores mean, in order; they are matched with those of the data by
     canonical names. ``raw``: it is given pictures as they are stored, and prepares them itself. ``packages``: modules

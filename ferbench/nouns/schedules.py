@@ -75,12 +75,20 @@ class Cosine(Scheduling):
     """Half a cosine from the learning rate to ``min_lr``, step by step (Loshchilov and Hutter 2017).
 
     Over the stage, or, with ``restart_every``, again and again over so many epochs, each period ``growth`` times as
-    long as the one before (periods are rounded to whole steps).
+    long as the one before (periods are rounded to whole steps). ``warm_restarts``: every period begins with the
+    warm-up, which is a part of it; else there is one, before the first.
     """
 
     name: Literal["cosine"] = "cosine"
     restart_every: float | None = Field(None, gt=0)
     growth: float = Field(1.0, ge=1)
+    warm_restarts: bool = False
+
+    @model_validator(mode="after")
+    def _room_for_the_warm_up(self) -> Cosine:
+        if self.warm_restarts and not 0 < self.warmup_epochs < (self.restart_every or 0):
+            raise ValueError("warm_restarts needs warmup_epochs above 0, and a restart_every that is longer")
+        return self
 
     def stretched(self, factor: float) -> Cosine:
         """See :meth:`Scheduling.stretched`."""

@@ -58,10 +58,13 @@ class LearningRate:
         self.factor, self.best, self.stale = state["factor"], state["best"], state["stale"]
 
     def _value(self, step: int, epoch: int) -> float:
+        schedule, length = self.schedule, self.warmup + self.steps
+        if isinstance(schedule, Cosine) and schedule.warm_restarts:
+            step, length = self._period(schedule, step)
         if step < self.warmup:
-            start = self.schedule.warmup_start
+            start = schedule.warmup_start
             return self._begin() * (start + (1 - start) * step / self.warmup)
-        return self._scheduled(step - self.warmup, epoch)
+        return self._scheduled(step - self.warmup, epoch, length - self.warmup)
 
     def _begin(self) -> float:
         schedule = self.schedule
@@ -69,14 +72,15 @@ class LearningRate:
             return max(self.base * schedule.start, schedule.min_lr)
         return self.base
 
-    def _scheduled(self, step: int, epoch: int) -> float:
-        """The value ``step`` steps after the warm-up, in ``epoch`` of the stage."""
+    def _scheduled(self, step: int, epoch: int, length: int) -> float:
+        """The value ``step`` steps after the warm-up, ``length`` being left then, in ``epoch`` of the stage."""
         schedule, base = self.schedule, self.base
         if isinstance(schedule, Constant):
             return base
         if isinstance(schedule, Cosine):
-            progress = self._period(schedule, step) if schedule.restart_every else step / self.steps
-            return schedule.min_lr + (base - schedule.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+            if schedule.restart_every and not schedule.warm_restarts:
+                step, length = self._period(schedule, step)
+            return schedule.min_lr + (base - schedule.min_lr) * (1 + math.cos(math.pi * (step / length))) / 2
         if isinstance(schedule, Step):
             value = base * _product(schedule.factor, changes(schedule, epoch))
         elif isinstance(schedule, OneCycle):
@@ -85,13 +89,13 @@ class LearningRate:
             value = base * self.factor
         return max(value, schedule.min_lr)
 
-    def _period(self, schedule: Cosine, step: int) -> float:
-        """Which share of its period of the cosine is over at ``step``; periods are whole numbers of steps."""
+    def _period(self, schedule: Cosine, step: int) -> tuple[int, int]:
+        """How many steps of its period are over at ``step``, and how many it has."""
         length = (schedule.restart_every or 0.0) * self.per_epoch
         while step >= max(1, round(length)):
             step -= max(1, round(length))
             length *= schedule.growth
-        return step / max(1, round(length))
+        return step, max(1, round(length))
 
 
 def changes(schedule: Step, epoch: int) -> int:

@@ -124,6 +124,17 @@ def test_nine_tenths_every_five_epochs_from_the_80th() -> None:
     assert values == pytest.approx([0.5] * 80 + [0.5 * 0.9 ** (1 + number // 5) for number in range(20)])
 
 
+def test_every_period_of_a_cosine_may_begin_with_the_warm_up() -> None:
+    """El Boudouri and Bohi 2023 rise over the first 128 of every 1,024 steps: here over 2 of 8."""
+    schedule = Cosine(warmup_epochs=0.4, warmup_start=0.0, restart_every=1.6, warm_restarts=True)
+    period = [0.0, 0.25, *(0.25 * (1 + math.cos(math.pi * step / 6)) for step in range(6))]
+    assert rates(schedule) == pytest.approx([*period * 3, *period[:6]])
+    once = rates(schedule.model_copy(update={"warm_restarts": False}))
+    assert once[:2] == period[:2] and once[2] == once[10] == 0.5
+    with pytest.raises(ValidationError, match="warm_restarts needs warmup_epochs above 0, and a restart_every"):
+        Cosine(warmup_epochs=2, restart_every=2, warm_restarts=True)
+
+
 def test_a_step_schedule_keeps_its_floor() -> None:
     assert rates(Step(every=1, min_lr=0.005), steps=1) == pytest.approx([0.5, 0.05, 0.005, 0.005, 0.005, 0.005])
 
