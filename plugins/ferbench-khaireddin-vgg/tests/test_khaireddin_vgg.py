@@ -63,7 +63,7 @@ def test_ten_crops_of_40_pixels_multiply_the_training_batch_by_ten_each_with_its
     made = Preparer(recipe.input).train(batch, recipe.augmentation, np.random.default_rng(0))
     assert made.inputs["image"].shape == (30, 1, 40, 40)
     assert made.target.tolist() == [4] * 10 + [0] * 10 + [6] * 10
-    assert 0 <= float(made.inputs["image"].min()) and float(made.inputs["image"].max()) <= 1
+    assert float(made.inputs["image"].min()) >= 0 and float(made.inputs["image"].max()) <= 1
 
 
 def test_crops_of_a_picture_are_erased_each_on_its_own() -> None:
