@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ferbench.checking.report import Outcome, Subject, looked_at
+from ferbench import TenCrop
+from ferbench.checking.report import GFLOPS, Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
 from ferbench.plugins import Installed, Kind, discover
 
@@ -99,3 +101,16 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
 def test_a_model_without_a_paper_is_noted(installed: Installed) -> None:
     outcome = outcome_of(installed, "models", "idle", "citation")
     assert (outcome.state, outcome.detail) == ("note", "no paper")
+
+
+def test_a_large_network_whose_views_are_of_a_fixed_size_is_tried_on_smaller_pictures(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GFLOPS, "quick", 1e-9)
+    sound = installed.model("sound")
+    recipe = sound.recipe.model_copy(update={"tta": TenCrop(size=12)})
+    subject = Subject(
+        replace(sound, recipe=recipe), installed.plugin_of("models", "sound"), installed, lambda: installed, "quick"
+    )
+    (rule,) = (rule for rule in rules_for("models", sound) if rule.check == "repeats")
+    assert looked_at(rule, subject)[0].state == "pass"
