@@ -97,13 +97,6 @@ SPACE: dict[str, Choice | Range] = {
 }
 """The schedules are those that the paper compares; learning rates and batch sizes are those its code has or names."""
 
-LOCATORS = {
-    0.7306: "Experiments, best model before fine-tuning",
-    0.7311: "Fine-tuning: 0.05 points more after cosine annealing",
-    0.7328: "Abstract; fine-tuning on train and val",
-}
-"""Where each number stands."""
-
 SMALL = {
     "model.options.width": 16,
     "model.options.hidden": 256,
@@ -133,13 +126,16 @@ class VGGOptions(Options):
 def ferbench_models() -> Iterator[Model]:
     """The network trained honestly, its two ways of fine-tuning, and weights chosen where the authors chose them."""
     oracle = RECIPE.model_copy(update={"selection": "oracle"})
-    yield _model("", RECIPE, 0.7306, "The VGGNet, its weights chosen on val.")
-    yield _model("fine-tuned", TUNED, 0.7311, "Then 50 epochs of cosine annealing from the best weights.")
-    yield _model("train-val", TRAIN_VAL, 0.7328, "Then 50 epochs of cosine annealing on train and val together.")
-    yield _model("paper", oracle, 0.7328, "Weights chosen on PrivateTest, as the authors choose theirs.")
+    best = _reported(0.7306, "Best model before fine-tuning", "best-val")
+    tuned = _reported(0.7311, "Fine-tuning, cosine annealing: 0.05 points more", "best-val")
+    final = _reported(0.7328, "Abstract; fine-tuning on train and val", "last")
+    yield _model("", RECIPE, best, "The VGGNet, its weights chosen on val.")
+    yield _model("fine-tuned", TUNED, tuned, "Then 50 epochs of cosine annealing from the best weights.")
+    yield _model("train-val", TRAIN_VAL, final, "Then 50 epochs of cosine annealing on train and val together.")
+    yield _model("paper", oracle, final, "Weights chosen on PrivateTest, as the authors choose theirs.")
 
 
-def _model(variant: str, recipe: Recipe, claimed: float, description: str) -> Model:
+def _model(variant: str, recipe: Recipe, claimed: Reported, description: str) -> Model:
     return Model(
         name="khaireddin-vgg",
         variant=variant,
@@ -151,20 +147,20 @@ def _model(variant: str, recipe: Recipe, claimed: float, description: str) -> Mo
         small=SMALL,
         description=description,
         paper=PAPER,
-        reported=(_reported(claimed),),
+        reported=(claimed,),
         tags=frozenset() if variant else frozenset({"fer2013-paper"}),
     )
 
 
-def _reported(value: float) -> Reported:
+def _reported(value: float, locator: str, selection: str) -> Reported:
     return Reported(
         dataset="fer2013",
         protocol="public-test",
         split="test",
         metric="accuracy",
         value=value,
-        locator=LOCATORS[value],
+        locator=locator,
         classes=7,
-        selection="last" if value == 0.7328 else "best-val",
+        selection=selection,
         caveat="of PublicTest: the code swaps val and test",
     )
