@@ -31,6 +31,7 @@ from ferbench.data.registry import data_root
 from ferbench.identity import digest
 from ferbench.nouns.model import Model, NetSpec
 from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.views import SingleView
 from ferbench.store.files import write_json
 from ferbench.training.counting import flops
 from ferbench.training.inference import score_samples
@@ -171,7 +172,7 @@ def repeats(subject: Subject[Model]) -> Outcome:
 
 
 def _shrunk(recipe: Recipe, size: int) -> Recipe:
-    """A recipe for smaller pictures; operations of a fixed size are left out."""
+    """A recipe for smaller pictures; operations and views of a fixed size are left out."""
     kept = tuple(op for op in recipe.augmentation if not hasattr(op, "size"))
     stages = tuple(
         stage
@@ -182,7 +183,8 @@ def _shrunk(recipe: Recipe, size: int) -> Recipe:
         for stage in recipe.stages
     )
     settings = recipe.input.model_copy(update={"size": size})
-    return recipe.model_copy(update={"input": settings, "augmentation": kept, "stages": stages})
+    views = SingleView() if hasattr(recipe.tta, "size") else recipe.tta
+    return recipe.model_copy(update={"input": settings, "augmentation": kept, "stages": stages, "tta": views})
 
 
 def _size(subject: Subject[Model]) -> int:

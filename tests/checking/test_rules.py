@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ferbench.checking.report import Outcome, Subject, looked_at
+from ferbench import TenCrop
+from ferbench.checking.report import GFLOPS, Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
 from ferbench.checking.small import small_version
 from ferbench.plugins import Installed, Kind, discover
@@ -134,3 +135,16 @@ def test_a_quick_check_looks_at_a_network_under_its_small_settings(installed: In
     assert (looked_at.reference.size, looked_at.recipe.input.size) == (10, 14)
     assert small_version(crop) is crop
     assert small_version(installed.model("mean")) == installed.model("mean")
+
+
+def test_a_large_network_whose_views_are_of_a_fixed_size_is_tried_on_smaller_pictures(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GFLOPS, "quick", 1e-9)
+    sound = installed.model("sound")
+    recipe = sound.recipe.model_copy(update={"tta": TenCrop(size=12)})
+    subject = Subject(
+        replace(sound, recipe=recipe), installed.plugin_of("models", "sound"), installed, lambda: installed, "quick"
+    )
+    (rule,) = (rule for rule in rules_for("models", sound) if rule.check == "repeats")
+    assert looked_at(rule, subject)[0].state == "pass"

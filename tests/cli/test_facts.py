@@ -78,7 +78,7 @@ def test_a_data_set_is_shown_with_the_sizes_of_its_sides(ferbench: Command) -> N
 def test_a_data_set_that_is_not_registered_says_how_to_get_it(ferbench: Command, data_root: Path) -> None:
     facts = ferbench("show", "fer2013", "--json").json
     assert facts["registered"] == ""
-    assert set(facts["protocols"]) == {"official", "merged-test", "paper-80-20", "6-class"}
+    assert set(facts["protocols"]) == {"official", "public-test", "merged-test", "paper-80-20", "6-class"}
     assert "n" not in facts["protocols"]["official"]
     assert "kaggle" in ferbench("show", "fer2013").out
 

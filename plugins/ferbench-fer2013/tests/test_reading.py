@@ -200,6 +200,7 @@ def test_a_small_copy_is_a_partial_one_of_the_real_data(copy: Any, tmp_path: Pat
 
 def test_the_data_set_is_described() -> None:
     (dataset,) = ferbench_fer2013.ferbench_datasets()
-    assert [rule.name for rule in dataset.protocols] == ["official", "merged-test", "paper-80-20", "6-class"]
+    names = [rule.name for rule in dataset.protocols]
+    assert names == ["official", "public-test", "merged-test", "paper-80-20", "6-class"]
     assert dataset.classes == ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     assert not dataset.public and dataset.licence and "kaggle" in dataset.how_to_get

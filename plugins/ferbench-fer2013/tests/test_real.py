@@ -42,6 +42,7 @@ PRIVATE = [491, 55, 528, 879, 594, 416, 626]
 
 def test_the_official_protocols_have_the_official_counts(loaded: Loaded) -> None:
     assert counts_of(loaded, "official") == {"train": TRAINING, "val": PUBLIC, "test": PRIVATE}
+    assert counts_of(loaded, "public-test") == {"train": TRAINING, "val": PRIVATE, "test": PUBLIC}
     six = {"train": TRAINING[:6], "val": PUBLIC[:6], "test": PRIVATE[:6]}
     assert counts_of(loaded, "6-class") == six
 

@@ -33,6 +33,11 @@ def ferbench_datasets() -> Iterator[Dataset]:
                 "The challenge's own: Training (28,709), val PublicTest (3,589), test PrivateTest (3,589)",
             ),
             ProtocolRule(
+                "public-test",
+                given_split("Training", "PrivateTest", "PublicTest"),
+                "The official split with val and test swapped: val PrivateTest (3,589), test PublicTest (3,589)",
+            ),
+            ProtocolRule(
                 "merged-test",
                 merged_split("Training", "PublicTest", "PrivateTest", "Test"),
                 "Test on PublicTest and PrivateTest together (7,178), as in folder copies; val is a tenth of Training",
