@@ -95,7 +95,7 @@ class Preparer:
             return prepared(to_grey(value) if self.settings.channels == 1 else value)
 
         inputs = {name: one(batch.inputs[name]) for name in self.inputs or batch.inputs}
-        about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight))
+        about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight, batch.index))
         return Batch(inputs, *about)
 
     def _normalised(self, x: torch.Tensor) -> torch.Tensor:
