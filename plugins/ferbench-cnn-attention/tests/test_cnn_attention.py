@@ -81,7 +81,7 @@ def test_places_are_read_in_row_order_whatever_the_memory_layout() -> None:
 @pytest.mark.parametrize("name", ["cnn-attention@small", "cnn-lstm@small"])
 def test_the_arrangement_of_the_places_counts(name: str) -> None:
     network = _built(MODELS[name]).eval()
-    network.get_submodule("stages").forward = lambda x: x  # type: ignore[method-assign]
+    network.get_submodule("stages").forward = lambda x: x
     maps = torch.randn(1, 128, 6, 6)
     assert not torch.allclose(network(maps), network(maps.flip(2, 3)), atol=1e-5)
 

@@ -135,6 +135,11 @@ def test_only_variants_named_paper_are_chosen_on_the_test_side_and_default_ones_
             assert model.recipe.init_from.weights in {weights.name for weights in model.weights}
 
 
+def test_small_settings_keep_the_depth_that_first_weights_are_for() -> None:
+    assert MODELS["eac"].small == {"recipe.input.size": 32, "model.options.depth": 18}
+    assert MODELS["eac@imagenet"].small == {"recipe.input.size": 32}
+
+
 def test_the_plugin_module_imports_neither_torch_nor_numpy() -> None:
     code = "import sys, ferbench_noisy_faces as p; list(p.ferbench_models())"
     code += "; print('torch' in sys.modules, 'numpy' in sys.modules)"

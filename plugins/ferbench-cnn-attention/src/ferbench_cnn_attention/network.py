@@ -54,7 +54,7 @@ class SelfAttention(nn.Module):
         return mixed
 
     def _by_head(self, x: torch.Tensor) -> torch.Tensor:
-        return x.unflatten(2, (self.heads, self.key_dim)).transpose(1, 2)
+        return x.reshape(len(x), -1, self.heads, self.key_dim).transpose(1, 2)
 
 
 class EncoderLayer(nn.Module):

@@ -172,7 +172,7 @@ ABOUT: Mapping[str, tuple[Paper, str, Mapping[str, Choice | Range]]] = {
 
 def _model(name: str, variant: str, options: Options, recipe: Recipe) -> Model:
     paper, description, space = ABOUT[name]
-    small: dict[str, Any] = {"recipe.input.size": 32, "model.options.depth": 18}
+    shallow: dict[str, Any] = {} if recipe.init_from else {"model.options.depth": 18}
     return Model(
         name=name,
         variant=variant,
@@ -184,7 +184,7 @@ def _model(name: str, variant: str, options: Options, recipe: Recipe) -> Model:
         label_kinds=("hard",),
         reference=NetSpec(classes=7, channels=3, size=224),
         search_space={"recipe.optimizer.lr": Range(1e-5, 1e-1, log=True), **space},
-        small=small,
+        small={"recipe.input.size": 32, **shallow},
         description=description,
         paper=paper,
         reported=() if variant else papers.REPORTED[name],
