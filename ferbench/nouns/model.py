@@ -95,7 +95,8 @@ class Objective(Protocol):
     """A training step's forward pass and loss.
 
     ``batch.target`` is int64 [n] where labels are hard or drawn (then a label drawn for this epoch), else float32
-    [n, k]; augmentation that mixes samples makes soft labels of hard ones. The recipe's terms are added to its loss.
+    [n, k]; augmentation that mixes samples makes soft labels of hard ones. ``batch.index`` says which samples they are.
+    The recipe's terms are added to its loss.
     An objective with state (centres, a queue) also has ``state_dict()`` and ``load_state_dict(state)``, and
     ``parameters()`` where some of it learns; an :class:`torch.nn.Module` has all three.
     """

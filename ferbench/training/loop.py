@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,7 +166,7 @@ class StageRun:
         feed = self.part.feed.batches(batches, view, (job.seed, 2, epoch))
         for step, (indices, raw) in enumerate(zip(batches, feed, strict=True)):
             lr = self.rate.before_step(progress.stage_epoch * self.steps + step, progress.stage_epoch)
-            given = self._weighted(relabelled(raw, labels, indices), indices)
+            given = self._described(relabelled(raw, labels, indices), indices)
             batch = job.preparer.train(given, _known(self.stage.augmentation), augmenting)
             batch = mix(batch, _known(self.stage.augmentation), len(job.classes), augmenting)
             context = StepContext(epoch, progress.step, progress.stage, job.classes, device, drawing, job.required)
@@ -213,12 +214,12 @@ class StageRun:
         rng = np.random.default_rng((self.job.seed, 1, epoch))
         return epoch_batches(len(self.part.feed), self.part.sample, self.job.recipe.batch_size, rng)
 
-    def _weighted(self, batch: Batch, indices: np.ndarray) -> Batch:
-        weights = self.part.sample.weights
-        if weights is None:
-            return batch
-        weight = torch.from_numpy(np.asarray(weights, np.float32)[indices]).to(self.job.numerics.device)
-        return Batch(batch.inputs, batch.target, batch.mask, weight)
+    def _described(self, batch: Batch, indices: np.ndarray) -> Batch:
+        """The batch with the place and the weight of each sample."""
+        weights, device = self.part.sample.weights, self.job.numerics.device
+        index = torch.from_numpy(np.asarray(indices, np.int64)).to(device, non_blocking=True)
+        weight = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)[indices]).to(device)
+        return replace(batch, index=index, weight=weight)
 
     def _state(self) -> State:
         stateful = hasattr(self.objective, "state_dict")

@@ -146,7 +146,7 @@ class Preparer:
             return result if batch.mask is None else result.masked_fill(~batch.mask[:, :, None, None, None], 0.0)
 
         inputs = {name: one(name, batch.inputs[name]) for name in self.inputs or batch.inputs}
-        about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight))
+        about = (_repeated(value, times) for value in (batch.target, batch.mask, batch.weight, batch.index))
         return Batch(inputs, *about)
 
     def _normalised(self, x: torch.Tensor) -> torch.Tensor:

@@ -109,6 +109,7 @@ def _pieces(batch: Batch, chunks: int) -> Iterator[tuple[float, Batch]]:
             batch.target[cut],
             None if batch.mask is None else batch.mask[cut],
             None if batch.weight is None else batch.weight[cut],
+            None if batch.index is None else batch.index[cut],
         )
         yield len(piece.target) / size, piece
 

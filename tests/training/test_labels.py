@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from ferbench import Batch, Objective, Recipe, Sample, SquaredHinge, StepContext, StepResult
+from ferbench import Batch, MultiCrop, Objective, Recipe, Sample, SquaredHinge, StepContext, StepResult
 from ferbench.nouns.emotions import LabelKind
 from ferbench.training.job import Job
 from ferbench.training.labels import drawn_labels
@@ -140,3 +140,26 @@ def test_what_is_logged_as_a_tensor_is_averaged_as_numbers_are() -> None:
     row = tally.row(0, "single-label")
     assert (row["log_number"], row["log_tensor"]) == (1.5, 1.5)
     assert isinstance(row["log_tensor"], float)
+
+
+class Placed:
+    """An objective that writes down the label that stands at each place of the training side."""
+
+    def __init__(self) -> None:
+        self.labels: list[tuple[int, int]] = []
+
+    def __call__(self, net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
+        self.labels += zip(batch.index.tolist(), batch.target.tolist(), strict=True)
+        scores = net(batch.inputs["image"])
+        return StepResult(nn.functional.cross_entropy(scores.float(), batch.target), scores)
+
+
+@pytest.mark.parametrize("crops", [1, 5])
+def test_an_objective_is_told_which_samples_a_batch_holds_in_every_epoch(crops: int) -> None:
+    placed, labels = Placed(), pictures(48)[1]
+    several = (MultiCrop(size=9, count=5),) if crops == 5 else ()
+    trained(
+        RECIPE.model_copy(update={"epochs": 2, "augmentation": several}), objective=placed, size=9 if several else 12
+    )
+    wanted = [(place, int(label)) for place, label in enumerate(labels)]
+    assert sorted(placed.labels) == sorted(wanted * 2 * crops)
