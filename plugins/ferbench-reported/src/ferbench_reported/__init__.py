@@ -116,7 +116,7 @@ def _listed(
 
 def _humans() -> Iterator[Reported]:
     for value, locator, paper, more in (
-        (0.65, "introduction", BARSOUM, ""),
+        (0.65, "text", BARSOUM, ""),
         (0.68, "section 3.1", BAVESH, ", by a discussion of the challenge's organisers on Kaggle"),
     ):
         yield Reported(
