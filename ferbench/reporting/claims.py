@@ -104,7 +104,7 @@ def with_claims(
     metrics: Sequence[Metric],
     columns: Sequence[str],
 ) -> list[Block]:
-    """Add reported rows to the block of their data set and protocol, or in blocks of their own where there is none."""
+    """Add reported rows to the block of their data set and protocol; those without one share a block per data set."""
     names = [metric.name for metric in metrics]
     classes = {(row.key["dataset"], row.key["protocol"]): len(row.facts["classes"]) for row in rows}
     placed: dict[tuple[str, str], list[Record]] = {}
@@ -120,9 +120,11 @@ def with_claims(
     for block in blocks:
         mine = [record for protocol in block.protocols for record in placed.pop((block.dataset, protocol), [])]
         result.append(replace(block, rows=(*block.rows, *by_value(mine, block.metrics))))
-    for (dataset, protocol), records in placed.items():
-        title = f"{dataset} · {protocol} · reported only"
-        result.append(Block(title, dataset, (protocol,), tuple(metrics), tuple(by_value(records, metrics))))
+    for dataset in dict.fromkeys(dataset for dataset, _ in placed):
+        apart = {protocol: records for (owner, protocol), records in placed.items() if owner == dataset}
+        title = f"{dataset} · {' · '.join(apart)} · reported only"
+        records = by_value([record for found in apart.values() for record in found], metrics)
+        result.append(Block(title, dataset, tuple(apart), tuple(metrics), tuple(records)))
     return result
 
 

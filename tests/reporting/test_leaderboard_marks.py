@@ -100,6 +100,24 @@ def test_reported_numbers_are_shown_beside_the_measured_ones(out: OutFolder) -> 
     assert [block.protocols for block in found.blocks] == [("official",), ("6-class",)]
 
 
+def test_reported_numbers_of_protocols_that_were_not_run_share_one_table(out: OutFolder) -> None:
+    out.row("net", [0.7])
+    out.run()
+    others = ("6-class", "paper-80-20", "6-class")
+    extra = [
+        Reported("fer2013", protocol, "test", "accuracy", 0.6 + i / 100, "Table 1", method=f"Net {i}")
+        for i, protocol in enumerate(others)
+    ]
+    measured, apart = board(out, reported=extra).blocks
+    assert [row["model"] for row in measured.rows] == ["net"]
+    assert apart.title == "fer2013 · 6-class · paper-80-20 · reported only"
+    assert [(row["model"], row["protocol"]) for row in apart.rows] == [
+        ("Net 2", "6-class"),
+        ("Net 1", "paper-80-20"),
+        ("Net 0", "6-class"),
+    ]
+
+
 def test_scores_without_copied_samples_stand_beside_the_full_ones(out: OutFolder) -> None:
     scores = out.scores(0.6)
     right = scores.argmax(1) == out.targets
