@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from torch import nn
 
 from ferbench.checking import networks
 from ferbench.checking.report import Effort, Subject
 from ferbench.checking.small import affordable
-from ferbench.nouns.model import Model
+from ferbench.checking.trial import build
+from ferbench.nouns.model import Model, NetSpec
 from ferbench.plugins import discover
 
 INSTALLED = discover(only=["builtin"])
@@ -39,8 +41,12 @@ def test_one_that_is_small_enough_or_has_no_small_settings_stays_as_it_is(
 
 def test_what_is_counted_is_the_network_at_its_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    build = networks.build
-    monkeypatch.setattr(networks, "build", lambda model, spec: sizes.append(spec.size) or build(model, spec))
+
+    def noted(model: Model, spec: NetSpec) -> nn.Module:
+        sizes.append(spec.size)
+        return build(model, spec)
+
+    monkeypatch.setattr(networks, "build", noted)
     large, whole = networks.builds(subject("quick")), networks.builds(subject("full"))
     assert large == whole
     assert sizes == [48, 16, 16, 48, 48, 48]

@@ -109,7 +109,7 @@ def test_pretrained_names_weights_whose_data_only_the_user_knows() -> None:
     [
         ("timm:resnet81", "timm has no network 'resnet81'. Did you mean 'resnet18'"),
         ("timm:", "timm has no network ''."),
-        ("timm:resnet18@pretraind", "has no variant 'pretraind'. Did you mean 'pretrained'?"),
+        ("timm:resnet18@pretraind", "has no variant 'pretraind'. Variants: timm:resnet18, timm:resnet18@pretrained."),
         ("timm:resnet18@", "timm:resnet18 has no variant ''"),
         ("timm:../resnet18", "timm has no network"),
     ],

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydantic import Field
@@ -32,7 +33,6 @@ from ferbench import (
     Weights,
     hookimpl,
 )
-from ferbench.errors import did_you_mean
 from ferbench_timm.names import known_names
 
 plugin_api = 1
@@ -98,15 +98,20 @@ def make(argument: str) -> Model:
     known = known_names()
     if architecture not in known:
         raise UnknownNameError(
-            f"timm has no network {architecture!r}.{did_you_mean(architecture, known)} It has {len(known):,}: "
+            f"timm has no network {architecture!r}.{_nearest(architecture, known)} It has {len(known):,}: "
             "python -c 'import timm; print(*timm.list_models())'"
         )
     if at and variant != PRETRAINED:
         raise UnknownNameError(
-            f"timm:{architecture} has no variant {variant!r}.{did_you_mean(variant, [PRETRAINED])} "
+            f"timm:{architecture} has no variant {variant!r}. "
             f"Variants: timm:{architecture}, timm:{architecture}@{PRETRAINED}."
         )
     return _pretrained(architecture) if variant else _from_scratch(architecture)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f" Did you mean {' or '.join(repr(other) for other in close)}?" if close else ""
 
 
 def _from_scratch(architecture: str) -> Model:
