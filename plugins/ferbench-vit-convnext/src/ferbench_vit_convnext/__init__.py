@@ -167,7 +167,7 @@ def ferbench_models() -> Iterator[Model]:
         build="ferbench_vit_convnext.network:build_convit",
         options=ConvitOptions(),
         recipe=CONVIT,
-        small=SMALL_TRANSFORMER | {"model.options.local_layers": 2},
+        small=SMALL_TRANSFORMER | {"model.options.width": 128, "model.options.local_layers": 1},
         description="Transformer whose first layers begin as convolutions; the report names it without settings.",
     )
 
