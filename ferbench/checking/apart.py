@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.checking.report import Effort, Rule, Subject, looked_at
-from ferbench.checking.rules import rules_for
+from ferbench.checking.rules import TRYING, rules_for
 from ferbench.checking.settings import paper_faults, reported_faults
-from ferbench.checking.small import small_version
+from ferbench.checking.small import affordable
 from ferbench.errors import UnknownNameError
+from ferbench.nouns.model import Model
 from ferbench.plugins import Installed, Kind, discover
 from ferbench.plugins.quarantine import KINDS
 
@@ -51,14 +52,13 @@ def answer(argument: str) -> int:
     installed = _installed(question)
     kind, effort = _kind(question["kind"]), _effort(question["effort"])
     item = _item(installed, kind, question["name"])
-    if effort == "quick":
-        item = small_version(item)
     info = installed.plugin_of(kind, question["name"])
     subject = Subject(item, info, installed, _everything(question), effort)
+    modest = cache(lambda: affordable(subject) if isinstance(item, Model) else subject)
     rules = {rule.check: rule for rule in rules_for(kind, item)}
     for check in question["checks"]:
         _say(question, {"begin": check})
-        outcome, seconds = looked_at(rules[check], subject)
+        outcome, seconds = looked_at(rules[check], modest() if check in TRYING else subject)
         _say(question, {"end": check, "seconds": seconds, **asdict(outcome)})
     return 0
 

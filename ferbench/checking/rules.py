@@ -27,6 +27,9 @@ NETWORK = (
     Rule("repeats", "two trainings from one seed are equal", learning.kept("repeats", learning.repeats), 120.0),
 )
 
+TRYING = frozenset({"company", "saved", "gradients", "learns", "repeats"})
+"""Rules that run a network many times over."""
+
 ESTIMATOR = (
     *_STATED,
     Rule("fits", "fits and gives scores of the right shape", estimators.fits, 120.0),

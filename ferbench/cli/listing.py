@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 if TYPE_CHECKING:
+    from ferbench.nouns.family import Family
     from ferbench.plugins import Installed
     from ferbench.plugins import Kind as PluginKind
 
@@ -49,14 +50,19 @@ def list_things(
     for name, rows in listed.items():
         typer.secho(name, bold=True)
         width = max((len(str(row["name"])) for row in rows), default=0)
+        second = max((len(_second(row)) for row in rows), default=0)
         for row in rows:
             package = f"{row['package']} {row['version']}" if name == Kind.plugins else ""
             tail = row.get("cause") or row.get("description") or package
-            typer.echo(f"  {row['name']:<{width}}  {row.get('state', row.get('plugin'))!s:<10} {tail}".rstrip())
+            typer.echo(f"  {row['name']:<{width}}  {_second(row):<{second}}  {tail}".rstrip())
+
+
+def _second(row: dict[str, Any]) -> str:
+    return str(row.get("state", row.get("plugin")))
 
 
 def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
-    """One object per installed thing of ``kind``; every variant of a model is listed."""
+    """One object per installed thing of ``kind``; every variant of a model is listed, and families by their form."""
     if kind == "plugins":
         return [
             {
@@ -87,4 +93,12 @@ def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
         if kind == "datasets":
             row |= {"protocols": [rule.name for rule in thing.protocols], "synthetic": thing.synthetic}
         rows.append(row)
-    return rows
+    return rows + [_family(installed, noun, family) for family in installed.families(noun)]
+
+
+def _family(installed: Installed, kind: PluginKind, family: Family) -> dict[str, Any]:
+    """What is known of a family: the form of its names, and examples."""
+    form, examples = f"{family.prefix}:…", [f"{family.prefix}:{argument}" for argument in family.examples]
+    shown = f" For example {', '.join(examples)}." if examples else ""
+    plugin = installed.plugin_of(kind, f"{family.prefix}:").name
+    return {"name": form, "plugin": plugin, "description": f"{family.description}{shown}", "examples": examples}

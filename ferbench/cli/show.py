@@ -35,6 +35,7 @@ def show(
     things = [_facts(installed, kind, name) for kind in KINDS if _has(installed, kind, name)]
     things += [weights.facts(installed, trained[name])] if name in trained else []
     if not things:
+        _ask_family(installed, name)
         known = [*trained, *(each for kind in KINDS for each in installed.names(kind))]
         raise UnknownNameError(f"Nothing here is called {name!r}.{did_you_mean(name, known)} See `ferbench list`.")
     if json:
@@ -58,6 +59,14 @@ def _has(installed: Installed, kind: Kind, name: str) -> bool:
     except UnknownNameError:
         return False
     return True
+
+
+def _ask_family(installed: Installed, name: str) -> None:
+    """Let the family to which ``name`` would belong say what is wrong with it. Raises UnknownNameError."""
+    prefix = name.partition(":")[0]
+    for kind in KINDS:
+        if ":" in name and any(family.prefix == prefix for family in installed.families(kind)):
+            installed.expand(kind, [name])
 
 
 def _facts(installed: Installed, kind: Kind, name: str) -> dict[str, Any]:

@@ -26,8 +26,9 @@ def described(
     if name in models and models[name].packaged:
         raise DataError(f"{name!r} is never registered, a package brings it: {how_to_get(name, models[name])}")
     known, cell = models.get(name), None if name in models else _cell_facts(path)
-    if known is None and cell is None:
-        return _named_by_user(name, path, models, trained_on, classes)
+    if cell is None and (known is None or not known.trained_on):
+        own = _named_by_user(name, path, models, trained_on, classes)
+        return replace(known, trained_on=own.trained_on, classes=known.classes or own.classes) if known else own
     sayer = f"the cell in {path.parent}" if cell else "the model that names them"
     if trained_on:
         raise DataError(f"What {name!r} were trained on is said by {sayer}; leave --trained-on out.")
@@ -47,8 +48,13 @@ def _named_by_user(
     card = read_card(path)
     trained_on, classes = trained_on or card.trained_on, classes or card.classes
     if not trained_on.strip():
+        unknown = (
+            f"The model that names {name!r} does not know what this file was trained on."
+            if name in models
+            else f"No installed model names weights {name!r}.{did_you_mean(name, models)}"
+        )
         raise DataError(
-            f"No installed model names weights {name!r}.{did_you_mean(name, models)} To add {path.name} under this "
+            f"{unknown} To add {path.name} under this "
             f'name, say what it was trained on: ferbench data add {name} {path} --trained-on "ImageNet-1k". Tables '
             "show it beside every result."
         )

@@ -195,7 +195,8 @@ def weights_file(weights: Weights, sha256: str) -> Path:
 
 def how_to_get(name: str, weights: Weights | None) -> str:
     """Say on one line what to get, and where to put it."""
-    command = f"`ferbench data add {name} PATH`"
+    said = " --trained-on TEXT" if weights and not weights.trained_on else ""
+    command = f"`ferbench data add {name} PATH{said}`"
     if weights is None:
         return f"add their file: {command}"
     licence = f" (licence: {weights.licence})" if weights.licence else ""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Weights:
     """A published file of weights: named by models, registered by users (``ferbench data add NAME PATH``).
 
-    ``trained_on`` is shown under ``extra_data`` of every row that begins with it. ``sha256`` is that of the published
+    ``trained_on`` is shown under ``extra_data`` of every row that begins with it; empty where only the user can know,
+    who says it when adding the file. ``sha256`` is that of the published
     file, or its first digits, as in torchvision's file names; empty where it is not known: any file is taken then.
     ``classes``: what its outputs mean, in order, where that is known. ``packaged``: where an installed package brings
     the file (``"package/data/model.tflite"``); it is then used from there and not registered.

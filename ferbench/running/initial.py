@@ -85,7 +85,7 @@ def start_of(configured: Configured, installed: Installed, classes: tuple[str, .
         difference = class_difference(meant, classes)
         if difference:
             raise UnfitError(f"training cannot continue from the weights {name!r}: {difference}")
-    trained_on = declared.trained_on if declared else meta.trained_on
+    trained_on = (declared.trained_on if declared else "") or meta.trained_on
     return Start({name: meta.sha256}, (trained_on,))
 
 

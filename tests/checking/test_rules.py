@@ -11,7 +11,6 @@ import pytest
 from ferbench import TenCrop
 from ferbench.checking.report import GFLOPS, Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
-from ferbench.checking.small import small_version
 from ferbench.plugins import Installed, Kind, discover
 
 FLAWED = Path(__file__).with_name("flawed.py")
@@ -126,15 +125,6 @@ def test_a_finished_model_whose_package_is_missing_is_not_judged(installed: Inst
         "skip",
         "it needs the package no_such_module, which is not installed: pip install no-such-package",
     )
-
-
-def test_a_quick_check_looks_at_a_network_under_its_small_settings(installed: Installed) -> None:
-    crop = installed.model("sound")
-    small = replace(crop, small={"recipe.input.size": 14, "recipe.augmentation.0.size": 10})
-    looked_at = small_version(small)
-    assert (looked_at.reference.size, looked_at.recipe.input.size) == (10, 14)
-    assert small_version(crop) is crop
-    assert small_version(installed.model("mean")) == installed.model("mean")
 
 
 def test_a_large_network_whose_views_are_of_a_fixed_size_is_tried_on_smaller_pictures(

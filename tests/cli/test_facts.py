@@ -12,7 +12,7 @@ from tests.cli.conftest import Command, Finished
 KINDS = ("datasets", "models", "samplers", "metrics", "suites", "plugins")
 PROMISED = {
     "datasets": {"demo", "fer2013"},
-    "models": {"small-cnn", "logistic-regression", "knn", "majority"},
+    "models": {"small-cnn", "logistic-regression", "knn", "majority", "timm:…"},
     "samplers": {"plain"},
     "metrics": {"accuracy", "macro-f1"},
     "suites": {"demo", "fer2013"},
@@ -34,9 +34,18 @@ def test_a_list_of_everything_has_every_kind(ferbench: Command) -> None:
     rows = ferbench("list", "--json").json
     assert [kind for kind in KINDS if kind in {row["kind"] for row in rows}] == list(KINDS)
     assert all({"name", "kind"} <= set(row) for row in rows)
-    variants = {row["name"]: row["variant"] for row in rows if row["kind"] == "models"}
+    variants = {row["name"]: row["variant"] for row in rows if row["kind"] == "models" and "variant" in row}
     assert variants["lmu-cnn@se"] == "se"
     assert variants["small-cnn"] == ""
+
+
+def test_a_family_is_listed_by_the_form_of_its_names_and_asked_about_one_that_it_lacks(ferbench: Command) -> None:
+    (row,) = (row for row in ferbench("list", "models", "--json").json if row["name"] == "timm:…")
+    assert "timm:resnet18" in row["examples"]
+    assert all(example in row["description"] for example in row["examples"])
+    shown = ferbench("show", "timm:resnet81")
+    assert shown.code == 2
+    assert "Did you mean 'resnet18'" in shown.err
 
 
 def test_a_broken_plugin_is_listed_with_its_cause(ferbench: Command, install: Callable[..., Path]) -> None:

@@ -158,6 +158,17 @@ def test_what_to_get_and_where_to_put_it_is_one_line() -> None:
         "get a network for faces (licence: own): https://example.org/faces.pth; then `ferbench data add faces PATH`"
     )
     assert how_to_get("mine", None) == "add their file: `ferbench data add mine PATH`"
+    assert how_to_get("faces", replace(FACES, trained_on="")).endswith(
+        "`ferbench data add faces PATH --trained-on TEXT`"
+    )
+
+
+def test_what_weights_have_seen_is_said_by_the_user_where_a_model_leaves_it_open(tmp_path: Path) -> None:
+    file, faces = tmp_path / "faces.safetensors", {"faces": replace(FACES, trained_on="")}
+    save_file({"head.weight": torch.zeros(2, 3)}, file)
+    with pytest.raises(DataError, match=r"does not know what this file was trained on.*--trained-on"):
+        described("faces", file, faces)
+    assert described("faces", file, faces, "a village") == replace(FACES, trained_on="a village")
 
 
 def test_classes_must_be_the_same_in_the_same_order() -> None:
