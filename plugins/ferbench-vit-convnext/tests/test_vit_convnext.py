@@ -13,7 +13,7 @@ from torch import nn
 
 from ferbench import Adam, AdamW, CutMix, DefaultInit, NetSpec, Plateau, RandAugment, RandomErasing, SettingsError
 from ferbench.nouns.reference import resolve
-from ferbench.running.plan import small_settings
+from ferbench.running.small import under_small_settings
 from ferbench.training.initialise import initialise
 
 MODELS = {model.full_name: model for model in ferbench_vit_convnext.ferbench_models()}
@@ -29,7 +29,7 @@ def built(name: str, classes: int = 7, channels: int = 1, size: int = 224, **cha
 
 
 def small(name: str) -> tuple[nn.Module, int]:
-    recipe, options, _ = small_settings(MODELS[name])
+    recipe, options, _ = under_small_settings(MODELS[name], small=True)
     size = recipe.input.size or 0
     return built(name, size=size, **options.model_dump()), size
 
