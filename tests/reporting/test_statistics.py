@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest  # type: ignore[import-untyped]
+from scipy.stats import binomtest
 
 from ferbench.builtin.metrics import metrics
 from ferbench.nouns.metric import Metric, Scored
