@@ -19,9 +19,9 @@ NEVER = -30.0
 class FusionHead:
     """Multinomial logistic regression on the members' log probabilities.
 
-    A member's log probabilities are its logits up to a number that all classes share, so the head begins where the
-    average of logits is, and may weigh members differently for each class. ``penalty``: L2 penalty beside the mean
-    loss. Where a protocol's roles are m members and k classes, it has (m · k + 1) · k parameters.
+    A member's log probabilities are its logits up to a number that all classes share, so the average of logits is one
+    of the heads that can be found; others weigh members differently for each class. ``penalty``: L2 penalty beside the
+    mean loss. For m members and k classes it has (m · k + 1) · k parameters.
     """
 
     def __init__(self, *, penalty: float, **options: Any) -> None:
@@ -35,13 +35,15 @@ class FusionHead:
         x = _joined(data.inputs)
         if len(np.unique(data.targets)) < 2:
             raise TrainingError("The fusion head needs samples of two classes or more to fit on.")
-        sides = LogisticRegression(C=1 / (self._penalty * len(x)), max_iter=1000)
-        sides.fit(x, data.targets, sample_weight=data.weights)
-        two = len(sides.classes_) == 2
+        fitted = LogisticRegression(C=1 / (self._penalty * len(x)), max_iter=1000)
+        fitted.fit(x, data.targets, sample_weight=data.weights)
+        two = len(fitted.classes_) == 2
         weights = np.zeros((len(context.classes), x.shape[1]))
         bias = np.full(len(context.classes), NEVER)
-        weights[sides.classes_] = np.concatenate([-sides.coef_, sides.coef_]) / 2 if two else sides.coef_
-        bias[sides.classes_] = np.concatenate([-sides.intercept_, sides.intercept_]) / 2 if two else sides.intercept_
+        weights[fitted.classes_] = np.concatenate([-fitted.coef_, fitted.coef_]) / 2 if two else fitted.coef_
+        bias[fitted.classes_] = (
+            np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2 if two else fitted.intercept_
+        )
         self._arrays = {"weights": weights, "bias": bias}
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -63,4 +65,5 @@ class FusionHead:
 def _joined(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Log probabilities of all members side by side, float64 [n, members · classes], in the order of their roles."""
     scores = [inputs[role] for role in sorted(inputs)]
-    return np.log(np.concatenate(scores, axis=1).astype(np.float64).clip(min=SMALLEST))
+    logs: np.ndarray = np.log(np.concatenate(scores, axis=1).astype(np.float64).clip(min=SMALLEST))
+    return logs
