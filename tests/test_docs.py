@@ -66,11 +66,11 @@ def test_its_plugin_trains_a_chain_a_fusion_and_a_classifier_of_features(contrac
     plugin = tmp_path / "distil.py"
     plugin.write_text(source, encoding="utf-8")
     options = {"pupil:model.options.rounds": 2, "pupil:model.options.teacher": "tiny"}
-    options |= {"fusion:model.options.members": ["tiny", "nearest"], "fusion:model.options.folds": 2}
-    models = ["pupil", "fusion", "deep-linear"]
+    options |= {"stacking:model.options.members": ["tiny", "nearest"], "stacking:model.options.folds": 2}
+    models = ["pupil", "stacking", "deep-linear"]
     result = contract.run(models=models, seeds=1, epochs=1, set=options, plugins=[plugin], jobs=2)
     assert not result.failed
     assert len(result.done) == 11
     rows = {row["model"]: row["notes"] or "" for row in result.leaderboard.rows}
-    assert "requires member-1 tiny, out of 2 folds, its scores" in rows["fusion"]
+    assert "requires member-1 tiny, out of 2 folds, its scores" in rows["stacking"]
     assert "requires backbone small-cnn, its features" in rows["deep-linear"]

@@ -33,9 +33,9 @@ class Thing:
     open: tuple[Finding, ...]
     limits: tuple[float, ...]
 
-    def only(self, check: str) -> Thing:
-        """The same thing with one of its rules."""
-        chosen = [index for index, finding in enumerate(self.open) if finding.check == check]
+    def only(self, *checks: str) -> Thing:
+        """The same thing with some of its rules."""
+        chosen = [index for index, finding in enumerate(self.open) if finding.check in checks]
         return replace(self, open=tuple(self.open[i] for i in chosen), limits=tuple(self.limits[i] for i in chosen))
 
 

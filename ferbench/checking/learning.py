@@ -202,7 +202,7 @@ def _size(subject: Subject[Model]) -> int:
             smaller = spec_of(model, size=size)
             cost = flops(build(model, smaller), smaller)
         except Exception:
-            break  # a network that takes no smaller pictures
+            continue  # a network that takes no pictures of this size
         accepted = size
         if cost is not None and cost <= limit:
             break

@@ -10,8 +10,7 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ferbench.errors import Problem, SettingsError, TrainingError
-from ferbench.nouns.model import FitContext, TrainingData
+from ferbench import FitContext, Problem, SettingsError, TrainingData, TrainingError
 from ferbench_classical import svm
 from ferbench_classical.svm import Arrays, Features
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from skimage.feature import hog, local_binary_pattern
 
-from ferbench.errors import Problem, SettingsError
+from ferbench import Problem, SettingsError
 
 NEIGHBOURS = 8
 PATTERNS = NEIGHBOURS * (NEIGHBOURS - 1) + 3

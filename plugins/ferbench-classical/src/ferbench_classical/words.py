@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin
 
-from ferbench.errors import Problem, SettingsError
+from ferbench import Problem, SettingsError
 
 CELL_OF_SIZE = 1.5
 """OpenCV draws each of a descriptor's 4 × 4 cells 1.5 times as wide as its keypoint's size."""

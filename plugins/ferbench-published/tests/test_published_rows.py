@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import ferbench_reported
+import ferbench_published
 import pytest
 
 from ferbench import Reported
 
-ROWS = list(ferbench_reported.ferbench_reported())
+ROWS = list(ferbench_published.ferbench_reported())
 
 
 def _row(method: str, dataset: str = "fer2013") -> Reported:
