@@ -11,8 +11,8 @@ SUITES: dict[str, Suite] = {suite.name: suite for suite in builtin.ferbench_suit
 METRICS = {metric.name for metric in builtin.ferbench_metrics()}
 
 
-def test_the_suites_demo_and_fer2013_ship_inside() -> None:
-    assert list(SUITES) == ["demo", "fer2013"]
+def test_the_suites_of_demo_and_fer2013_ship_inside() -> None:
+    assert list(SUITES) == ["demo", "fer2013", "fer2013-paper", "fer2013-smoke"]
 
 
 @pytest.mark.parametrize("name", list(SUITES))
@@ -20,7 +20,7 @@ def test_every_metric_sampler_and_seed_count_of_a_suite_is_usable(name: str) -> 
     suite = SUITES[name]
     assert set(suite.metrics) <= METRICS
     assert set(suite.samplers) <= {sampler.name for sampler in builtin.ferbench_samplers()}
-    assert len(set(suite.seeds)) == 3
+    assert len(set(suite.seeds)) == (1 if suite.small else 3)
 
 
 def test_everything_that_the_demo_names_ships_inside() -> None:
@@ -39,3 +39,10 @@ def test_the_fer2013_suite_asks_for_the_official_split_and_is_joined_by_tag() ->
     assert suite.models == ("tag:fer2013",)
     assert suite.epochs is None
     assert suite.metrics[0] == "accuracy"
+
+
+def test_the_smoke_suite_runs_what_the_paper_suite_trains_in_small_and_ranks_nothing() -> None:
+    paper, smoke = SUITES["fer2013-paper"], SUITES["fer2013-smoke"]
+    assert smoke.models == paper.models == ("tag:fer2013", "tag:fer2013-paper")
+    assert smoke.small and smoke.epochs == 1 and smoke.limit == 500
+    assert not paper.small and paper.epochs is None and paper.limit is None
