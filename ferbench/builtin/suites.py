@@ -15,6 +15,6 @@ def suites() -> Iterator[Suite]:
     Raises SettingsError, with all mistakes, when a file is not a valid suite.
     """
     folder = files("ferbench.builtin").joinpath("suites")
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name.removesuffix(".toml")):
         if entry.name.endswith(".toml"):
             yield parse_suite(entry.read_text(encoding="utf-8"), entry.name)
