@@ -178,7 +178,11 @@ def samplers(installed: Installed) -> str:
 def families(installed: Installed, kind: Any) -> list[str]:
     """Objects that are made from a name."""
     rows = [
-        [f"`{family.prefix}:…`", _sentence(family.description), _code(f"{family.prefix}:{x}" for x in family.examples)]
+        [
+            f"`{family.prefix}:NAME`",
+            _sentence(family.description),
+            _code(f"{family.prefix}:{x}" for x in family.examples),
+        ]
         for family in installed.families(kind)
     ]
     return [f"Made from a name, so not listed one by one:\n\n{table(['name', 'what', 'examples'], rows)}"] * bool(rows)

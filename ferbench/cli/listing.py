@@ -98,7 +98,7 @@ def facts(installed: Installed, kind: str) -> list[dict[str, Any]]:
 
 def _family(installed: Installed, kind: PluginKind, family: Family) -> dict[str, Any]:
     """What is known of a family: the form of its names, and examples."""
-    form, examples = f"{family.prefix}:…", [f"{family.prefix}:{argument}" for argument in family.examples]
+    form, examples = f"{family.prefix}:NAME", [f"{family.prefix}:{argument}" for argument in family.examples]
     shown = f" For example {', '.join(examples)}." if examples else ""
     plugin = installed.plugin_of(kind, f"{family.prefix}:").name
     return {"name": form, "plugin": plugin, "description": f"{family.description}{shown}", "examples": examples}

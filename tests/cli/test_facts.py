@@ -12,7 +12,7 @@ from tests.cli.conftest import Command, Finished
 KINDS = ("datasets", "models", "samplers", "metrics", "suites", "plugins")
 PROMISED = {
     "datasets": {"demo", "fer2013"},
-    "models": {"small-cnn", "logistic-regression", "knn", "majority", "timm:…"},
+    "models": {"small-cnn", "logistic-regression", "knn", "majority", "timm:NAME"},
     "samplers": {"plain"},
     "metrics": {"accuracy", "macro-f1"},
     "suites": {"demo", "fer2013"},
@@ -40,7 +40,7 @@ def test_a_list_of_everything_has_every_kind(ferbench: Command) -> None:
 
 
 def test_a_family_is_listed_by_the_form_of_its_names_and_asked_about_one_that_it_lacks(ferbench: Command) -> None:
-    (row,) = (row for row in ferbench("list", "models", "--json").json if row["name"] == "timm:…")
+    (row,) = (row for row in ferbench("list", "models", "--json").json if row["name"] == "timm:NAME")
     assert "timm:resnet18" in row["examples"]
     assert all(example in row["description"] for example in row["examples"])
     shown = ferbench("show", "timm:resnet81")
