@@ -14,7 +14,7 @@ import numpy as np
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, noted, passed, skipped
 from ferbench.data import cache
 from ferbench.data.folds import SIDES, Sides, count_folds, make_sides
-from ferbench.data.registry import Loaded, dataset_root, load, status
+from ferbench.data.registry import Loaded, dataset_root, load, make, status
 from ferbench.errors import MissingDataError
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, Read, ReadContext
 from ferbench.nouns.reference import resolve
@@ -98,9 +98,9 @@ def ids(subject: Subject[Dataset]) -> Outcome:
 
 
 def _read_again(dataset: Dataset) -> Parsed | None:
-    read: Read = resolve(dataset.read)
     if dataset.embedded:
-        return read(None, ReadContext())
+        return make(dataset)[0]
+    read: Read = resolve(dataset.read)
     meta = cache.read_meta(dataset_root(dataset))
     source = Path(str(meta.source.get("path", ""))) if meta else Path()
     if not source.name or not source.exists():

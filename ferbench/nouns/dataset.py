@@ -125,7 +125,9 @@ class Dataset:
     ``read`` and ``decode`` are functions or ``"package.module:name"`` (imported on first use). ``embedded`` data sets
     are made on first use and need no download; ``version`` changes when what they make changes. ``how_to_get`` tells
     where the data come from; it is printed when they are missing. ``public`` says that the licence lets sample
-    pictures appear in published pages; what draws some of another data set says that they are to be kept.
+    pictures appear in published pages; what draws some of another data set says that they are to be kept. ``bases``
+    are the data sets from which an embedded one is made: its ``read`` gets each by ``context.registered(name)``, and is
+    called anew when one of them has changed.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Dataset:
     modality: Modality = "image"
     inputs: tuple[str, ...] = ("image",)
     decode: Decode | str | None = None
+    bases: tuple[Dataset, ...] = ()
     embedded: bool = False
     synthetic: bool = False
     public: bool = False

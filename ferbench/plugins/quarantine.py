@@ -211,6 +211,8 @@ def inner_fault(item: object) -> str:
             return (
                 f"data set {where} needs classes (or dimensions), each with a name of its own (given: {item.classes})"
             )
+        if item.bases and not item.embedded:
+            return f"data set {where} is made from others: it must be embedded"
         names = [protocol.name for protocol in item.protocols]
         if not names or len(set(names)) < len(names) or not all(_is_name(name) for name in names):
             return (

@@ -257,7 +257,7 @@ class Planner:
         key = cell_id(row, seed, fold, requires, sources)
         if key not in self.cells:
             name = label(place, sampling, configured, seed, fold, inner)
-            data_plugin = self.installed.plugin_of("datasets", place.loaded.dataset.name)
+            data_plugins = self.installed.plugins_of_dataset(place.loaded.dataset)
             identity = {
                 "id": key,
                 "label": name,
@@ -267,7 +267,7 @@ class Planner:
                 "requires": requires,
                 "sources": sources,
             }
-            loads = what_to_load(self.installed, [*infos.values(), data_plugin], self.request.plugins)
+            loads = what_to_load(self.installed, [*infos.values(), *data_plugins], self.request.plugins)
             begun = self.cells[requires[start.role]].record if start.role else None
             seen = start.seen(row, begun)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
