@@ -104,6 +104,7 @@ class Planner:
         """Make the plan."""
         for metric in self.suite.metrics:
             self.installed.metric(metric)
+        suite = self.suite.model_copy(update={"evaluate_on": self._evaluated_on()})
         for part in parts_of(self.suite, self.request, self.installed):
             self._plan_part(part)
         narrowed = self.request.models or self.request.samplers
@@ -113,7 +114,16 @@ class Planner:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
         names = {row: ", ".join(names) for row, names in self.names.items()}
-        return Plan(self.suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
+        return Plan(suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
+
+    def _evaluated_on(self) -> tuple[str, ...]:
+        """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
+        names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
+        for name in names:
+            dataset = self.installed.dataset(name.partition("@")[0])
+            find_protocol(dataset, name.partition("@")[2])
+            load(dataset)
+        return names
 
     def _plan_part(self, part: Suite) -> None:
         """Plan a named row of the suite, or a suite without rows."""
