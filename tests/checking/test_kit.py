@@ -178,7 +178,7 @@ def test_pytest_runs_the_checks_of_the_package_in_its_folder(install: Install, t
     command = [sys.executable, "-m", "pytest", "--ferbench", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-rA"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 failed, 6 passed, 1 skipped" in done.stdout
+    assert "2 failed, 7 passed, 1 skipped" in done.stdout
     assert "metrics fake-share: not so: right predictions are worth most, wrong ones least" in done.stdout
     assert "is it the other way round?" in done.stdout
     assert "Traceback" not in done.stdout
