@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,9 @@ app = typer.Typer(
     help="Register, check and look at data sets and weights.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
     no_args_is_help=True,
 )
+
+
+_SHOWN = 5
 
 
 @app.command("status")
@@ -94,6 +98,8 @@ def add(
     typer.echo(f"Protocols: {', '.join(f'{name}@{protocol}' for protocol in result.protocols)}")
     for note in result.notes:
         typer.echo(note)
+    if result.corrupted:
+        typer.secho(_corrupted(result.corrupted), fg="yellow")
     if result.partial:
         typer.secho(f"Every row made from it is marked: {result.partial}", fg="yellow")
 
@@ -137,6 +143,7 @@ def _facts(item: Status) -> dict[str, Any]:
         "fingerprint": meta.fingerprint if meta else None,
         "protocols": list(meta.protocols) if meta else [],
         "partial": meta.partial if meta else "",
+        "corrupted": list(meta.corrupted) if meta else [],
     }
 
 
@@ -145,5 +152,14 @@ def _detail(item: Status) -> str:
         return f"ferbench show {item.dataset} says where to get it"
     if item.meta is None:
         return item.cause or "made on first use"
-    marks = f" ({item.meta.partial})" if item.meta.partial else ""
-    return f"{item.meta.samples:,} samples, {item.meta.fingerprint}{marks}"
+    broken = f"{len(item.meta.corrupted):,} corrupted files left out" if item.meta.corrupted else ""
+    marks = "; ".join(filter(None, [item.meta.partial, broken]))
+    return f"{item.meta.samples:,} samples, {item.meta.fingerprint}" + (f" ({marks})" if marks else "")
+
+
+def _corrupted(faults: Sequence[str]) -> str:
+    """The head of a list of files that cannot be read, a line each."""
+    head = f"{len(faults):,} corrupted file{'s' if len(faults) > 1 else ''} left out; a suite must allow them:"
+    shown = [f"  {fault}" for fault in faults[:_SHOWN]]
+    rest = [f"  and {len(faults) - _SHOWN:,} more: ferbench data status --json"] if len(faults) > _SHOWN else []
+    return "\n".join([head, *shown, *rest])

@@ -36,6 +36,7 @@ class Registered:
     notes: tuple[str, ...]
     root: Path
     already: bool = False
+    corrupted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Loaded:
 
     ``inputs``: uint8 [n, ...] by name, memory-mapped; or ``files`` below ``root`` for a streamed set. ``protocols``
     are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download;
-    ``notes`` are what its reader said of it.
+    ``notes`` are what its reader said of it; ``corrupted`` the files that it could not read, "file: why".
     """
 
     dataset: Dataset
@@ -57,6 +58,7 @@ class Loaded:
     partial: str
     source: str = ""
     notes: tuple[str, ...] = ()
+    corrupted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,8 @@ def _keep(
         if source is not None and not source.is_dir():
             raise DataError(f"{dataset.name!r} reads its files one by one: unpack {source}, and add the folder.")
         shapes = {}
-        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files)
+        boxes = parsed.samples.columns.get("box")
+        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files, boxes)
         contents = {"files": np.asarray(parsed.files)}
     else:
         inputs = dict(parsed.inputs or {})
@@ -228,6 +231,7 @@ def _keep(
         notes=parsed.notes,
         source=dict(identity()),
         root=str(source) if source and parsed.files is not None else "",
+        corrupted=parsed.corrupted,
     )
     return cache.write(dataset_root(dataset), meta, {**contents, **_roles(samples)})
 
@@ -266,6 +270,7 @@ def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
         partial=meta.partial,
         source=Path(str(meta.source.get("path", ""))).name,
         notes=meta.notes,
+        corrupted=meta.corrupted,
     )
 
 
@@ -284,6 +289,7 @@ def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Register
         notes=meta.notes,
         root=dataset_root(dataset) / meta.fingerprint,
         already=already,
+        corrupted=meta.corrupted,
     )
 
 

@@ -24,8 +24,9 @@ class Samples:
     a single label. ``origin``: str [n], the split that the data set itself names (``Training``), where it does.
     ``groups``: subject, clip or trial by name, each [n]. ``columns``: further facts kept in the data set's table
     (action units, source), each [n] or [n, k]; ``votes`` among them are how many annotators chose each class, [n, k] in
-    the order of the data set's classes. ``hashes``: uint64 [n], hash of each sample's pixels; filled in when the data
-    set is registered, equal for identical pixels.
+    the order of the data set's classes; ``box`` is the part of each streamed picture that is read: left, top, right and
+    bottom in pixels, integers [n, 4], given to ``decode`` as ``view.box``. ``hashes``: uint64 [n], hash of each
+    sample's pixels; filled in when the data set is registered, equal for identical pixels.
     """
 
     ids: np.ndarray
@@ -80,7 +81,8 @@ class Parsed:
     height, width, channels]; EEG: float32 [n, channels, samples]); or ``files``: one path per sample, read later by the
     data set's ``decode`` (streamed sets). ``protocols`` names those that this copy can
     offer (None: all). ``partial`` says what is missing or altered in the copy, empty for a good one; it marks every
-    row. ``notes`` are printed when the data set is added.
+    row. ``corrupted``: files that cannot be read and were left out, "file: why"; a suite says how many it bears
+    (``allow_corrupted``). ``notes`` are printed when the data set is added.
     """
 
     samples: Samples
@@ -89,6 +91,7 @@ class Parsed:
     protocols: tuple[str, ...] | None = None
     partial: str = ""
     notes: tuple[str, ...] = ()
+    corrupted: tuple[str, ...] = ()
 
 
 def _nothing_registered(name: str) -> Parsed:
@@ -114,7 +117,8 @@ Read = Callable[[Path | None, ReadContext], Parsed]
 Decode = Callable[[Path, View, "np.random.Generator"], Mapping[str, "np.ndarray"]]
 """Reads one sample of a streamed data set into arrays by input name.
 
-Of a clip these are the frames that ``view.chosen`` names, uint8 [frames, height, width, channels].
+Of a clip these are the frames that ``view.chosen`` names, uint8 [frames, height, width, channels]; of a picture
+``view.box``, where there is one.
 """
 
 

@@ -20,6 +20,7 @@ from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
+from ferbench.running.corrupted import check_corrupted
 from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.records import (
@@ -148,6 +149,7 @@ class Planner:
                     raise
                 self._skip(name, f"not registered; `ferbench show {name}` says where to get it")
                 continue
+            check_corrupted(loaded, self.part.allow_corrupted)
             self.tables[name] = loaded
             if rule.name not in loaded.protocols:
                 offered = ", ".join(loaded.protocols)
