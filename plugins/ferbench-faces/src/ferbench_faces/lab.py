@@ -32,8 +32,8 @@ _DISFA_LICENCE = (
     "Free for research after signing the agreement of the University of Denver; pictures may not be passed on"
 )
 _DISFA_HOW = (
-    "http://mohammadmahoor.com/disfa/, after an agreement: Videos_LeftCamera, ActionUnit_Labels and, for faces that are "
-    "cut out, Landmark_Points. Unpack them into one folder, and add it. Videos need OpenCV: pip install "
+    "http://mohammadmahoor.com/disfa/, after an agreement: Videos_LeftCamera, ActionUnit_Labels and, for faces that "
+    "are cut out, Landmark_Points. Unpack them into one folder, and add it. Videos need OpenCV: pip install "
     "'ferbench-faces[video]'"
 )
 _DISFA_PAPER = Paper(
@@ -168,8 +168,8 @@ def _disfa_emotions() -> Dataset:
 def _oulu_casia() -> Dataset:
     return Dataset(
         name="oulu-casia",
-        description="Oulu-CASIA, visible light, strongly lit: 1,920 pictures of 80 people, the last three frames of 480 "
-        "sequences and their neutral first frames",
+        description="Oulu-CASIA, visible light, strongly lit: 1,920 pictures of 80 people, the last three frames of "
+        "480 sequences and their neutral first frames",
         classes=_SIX_AND_NEUTRAL,
         protocols=(
             ProtocolRule(
@@ -182,7 +182,7 @@ def _oulu_casia() -> Dataset:
             ProtocolRule("7-neutral", stepped_folds(10), "The same folds; with neutral first frames", "subject"),
         ),
         read="ferbench_faces.lab_oulu:read",
-        licence="Free for research after signing the agreement of the University of Oulu; pictures may not be passed on",
+        licence="Free for research after signing the University of Oulu's agreement; pictures may not be passed on",
         how_to_get=(
             "http://www.cse.oulu.fi/CMV/Downloads/Oulu-CASIA, after an agreement: unpack the original pictures, and "
             "add the folder that holds VL"
@@ -216,8 +216,8 @@ def _mmi() -> Dataset:
         read="ferbench_faces.lab_mmi:read",
         licence="Free for research after an agreement with the owners; pictures may not be passed on",
         how_to_get=(
-            "https://mmifacedb.eu/, after a registration: search for the six basic emotions, download whole sessions, and "
-            "add the folder Sessions. Videos need OpenCV: pip install 'ferbench-faces[video]'"
+            "https://mmifacedb.eu/, after a registration: search for the six basic emotions, download whole sessions, "
+            "and add the folder Sessions. Videos need OpenCV: pip install 'ferbench-faces[video]'"
         ),
         paper=Paper(
             title="Web-based database for facial expression analysis",
@@ -243,8 +243,8 @@ def _multi_pie() -> Dataset:
         read="ferbench_faces.lab_multipie:read",
         licence="Sold by Carnegie Mellon University for research; pictures may not be passed on",
         how_to_get=(
-            "http://www.cs.cmu.edu/afs/cs/project/PIE/MultiPie/Multi-Pie/Home.html, for a fee: add the folder that holds "
-            "session01 to session04"
+            "http://www.cs.cmu.edu/afs/cs/project/PIE/MultiPie/Multi-Pie/Home.html, for a fee: add the folder that "
+            "holds session01 to session04"
         ),
         paper=Paper(
             title="Multi-PIE",

@@ -34,7 +34,7 @@ def middle_box(height: int, width: int) -> Box:
     return left, top, left + side, top + side
 
 
-def cut(frame: np.ndarray, box: Box | None, side: int = SIDE) -> np.ndarray:
+def cut(frame: np.ndarray, box: Box | None = None, side: int = SIDE) -> np.ndarray:
     """Cut ``box`` (None: the middle square) out of a frame, uint8 [height, width], as uint8 [side, side], bilinear.
 
     What of the box lies outside of the frame is black.

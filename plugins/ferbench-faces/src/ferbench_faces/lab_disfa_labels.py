@@ -39,8 +39,8 @@ def read_intensities(root: Path, files: Mapping[int, str]) -> np.ndarray:
             for n in (min(lengths), max(lengths))
         )
         raise DataError(
-            f"{printable(short)} has {min(lengths):,} frames, {printable(long)} {max(lengths):,}: all action units of a "
-            "subject are coded for the same frames. Download the labels again."
+            f"{printable(short)} has {min(lengths):,} frames, {printable(long)} {max(lengths):,}: all action units of "
+            "a subject are coded for the same frames. Download the labels again."
         )
     return np.stack(columns, axis=1)
 
