@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ferbench_faces import lab_ck
+from ferbench_faces import lab_ck, lab_ck_clips
 from ferbench_faces.lab import lab_datasets
 from ferbench_faces.lab_ck import SEQUENCES, read
 from PIL import Image
 
-from ferbench import DataError, Fold, Parsed, ReadContext
+from ferbench import DataError, Fold, Parsed, ReadContext, View
 
 CONTEXT = ReadContext()
-CK = next(item for item in lab_datasets() if item.name == "ck-plus")
+SETS = {item.name: item for item in lab_datasets()}
+CK, CLIPS = SETS["ck-plus"], SETS["ck-plus-clips"]
 NUMBERS = {"Angry": 1, "Contempt": 2, "Disgust": 3, "Fear": 4, "Happy": 5, "Sad": 6, "Surprise": 7}
 FOLDERS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 
@@ -286,3 +287,41 @@ def test_a_damaged_picture_is_counted(few: Path) -> None:
     found = read(few, CONTEXT)
     (fault,) = found.corrupted
     assert fault.endswith("S130_007_00000004.png: it is no picture") and len(found.samples.ids) == 47
+
+
+def test_clips_are_all_frames_of_each_labelled_sequence(whole: Path) -> None:
+    copy = lab_ck_clips.read(whole, CONTEXT)
+    assert copy.partial == "" and copy.files is not None and len(copy.files) == 327
+    assert np.bincount(copy.samples.targets).tolist() == [45, 18, 59, 25, 69, 28, 83]
+    tested = [len(fold.test) for fold in CLIPS.protocols[0].divide(copy.samples)]
+    assert tested == [33, 39, 40, 35, 30, 37, 29, 29, 33, 22]
+
+
+def test_a_clip_gives_the_frames_that_are_asked_for(tmp_path: Path) -> None:
+    write_sequence(tmp_path, published()[0], frames=9, landmarks=True)
+    copy = lab_ck_clips.read(tmp_path, CONTEXT)
+    assert copy.files is not None
+    rng = np.random.default_rng(0)
+    every = lab_ck_clips.decode(tmp_path / copy.files[0], View(), rng)["video"]
+    assert every.shape == (9, 224, 224, 1) and every.dtype == np.uint8
+    assert every.mean(axis=(1, 2, 3)).tolist() == list(range(1, 10))  # the face alone, brighter from frame to frame
+    middle = lab_ck_clips.decode(tmp_path / copy.files[0], View(frames=3), rng)["video"]
+    assert middle.mean(axis=(1, 2, 3)).tolist() == [2, 5, 8]
+
+
+def test_clips_without_all_their_landmarks_are_named(few: Path) -> None:
+    (few / "Landmarks" / "S130" / "007" / "S130_007_00000002_landmarks.txt").unlink()
+    copy = lab_ck_clips.read(few, CONTEXT)
+    assert "in Landmarks beside cohn-kanade-images: S130/007" in copy.partial and len(copy.samples.ids) == 11
+
+
+def test_a_damaged_frame_of_a_clip_is_named(few: Path) -> None:
+    frame = few / "cohn-kanade-images" / "S130" / "007" / "S130_007_00000002.png"
+    frame.write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"S130_007_00000002\.png cannot be read: it is no picture"):
+        lab_ck_clips.decode(frame.with_name("S130_007_00000004.png"), View(), np.random.default_rng(0))
+
+
+def test_clips_need_labels(few: Path) -> None:
+    with pytest.raises(DataError, match="holds frames of CK\\+ but no emotion labels"):
+        lab_ck_clips.read(few / "cohn-kanade-images", CONTEXT)

@@ -27,7 +27,7 @@ OTHER_NUMBERS = {
 
 
 def names() -> list[str]:
-    found = []
+    found: list[str] = []
     for subject in SUBJECTS:
         for code in CODES:
             for number in OTHER_NUMBERS.get(subject, {}).get(code, "123"):

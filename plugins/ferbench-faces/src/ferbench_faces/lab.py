@@ -17,6 +17,21 @@ _CK_FOLDS = stepped_folds(10)
 _SIX_AND_NEUTRAL = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 _SIX = _SIX_AND_NEUTRAL[:6]
 
+_CK_LICENCE = (
+    "Free for research after signing the agreement of the University of Pittsburgh; pictures may not be passed on"
+)
+_CK_HOW = (
+    "http://www.jeffcohn.net/Resources/, after an agreement: extended-cohn-kanade-images.zip, Emotion_labels.zip and, "
+    "for faces that are cut out, Landmarks.zip. Unpack them into one folder, and add it"
+)
+_CK_PAPER = Paper(
+    title="The Extended Cohn-Kanade Dataset (CK+): A complete dataset for action unit and emotion-specified expression",
+    authors="Patrick Lucey, Jeffrey F. Cohn, Takeo Kanade, Jason Saragih, Zara Ambadar, Iain Matthews",
+    year=2010,
+    venue="CVPR Workshops",
+    url="https://doi.org/10.1109/CVPRW.2010.5543262",
+)
+
 _DISFA_FOLDS = listed_folds(
     ("SN002", "SN010", "SN001", "SN026", "SN027", "SN032", "SN030", "SN009", "SN016"),
     ("SN013", "SN018", "SN011", "SN028", "SN012", "SN006", "SN031", "SN021", "SN024"),
@@ -48,6 +63,7 @@ _DISFA_PAPER = Paper(
 def lab_datasets() -> Iterator[Dataset]:
     """Every set recorded in a laboratory."""
     yield _ck_plus()
+    yield _ck_clips()
     yield _jaffe()
     yield _disfa_units()
     yield _disfa_emotions()
@@ -89,20 +105,34 @@ def _ck_plus() -> Dataset:
             ),
         ),
         read="ferbench_faces.lab_ck:read",
-        licence="Free for research after signing the agreement of the University of Pittsburgh; pictures may not be "
-        "passed on",
-        how_to_get=(
-            "http://www.jeffcohn.net/Resources/, after an agreement: extended-cohn-kanade-images.zip, "
-            "Emotion_labels.zip and, for faces that are cut out, Landmarks.zip. Unpack them into one folder, and add it"
+        licence=_CK_LICENCE,
+        how_to_get=_CK_HOW,
+        paper=_CK_PAPER,
+        tags=TAGS,
+    )
+
+
+def _ck_clips() -> Dataset:
+    return Dataset(
+        name="ck-plus-clips",
+        description="CK+: 327 clips of 118 people, every frame of each labelled sequence, from neutral to the peak",
+        classes=_CK_CLASSES[:7],
+        protocols=(
+            ProtocolRule(
+                "10-fold",
+                _CK_FOLDS,
+                "Ten folds of subjects, sorted by id and dealt in turn; seven emotions with contempt",
+                unit="subject",
+            ),
+            ProtocolRule("6-class", _CK_FOLDS, "The same folds; six emotions, 309 clips", "subject", _SIX),
         ),
-        paper=Paper(
-            title="The Extended Cohn-Kanade Dataset (CK+): A complete dataset for action unit and emotion-specified "
-            "expression",
-            authors="Patrick Lucey, Jeffrey F. Cohn, Takeo Kanade, Jason Saragih, Zara Ambadar, Iain Matthews",
-            year=2010,
-            venue="CVPR Workshops",
-            url="https://doi.org/10.1109/CVPRW.2010.5543262",
-        ),
+        read="ferbench_faces.lab_ck_clips:read",
+        decode="ferbench_faces.lab_ck_clips:decode",
+        modality="video",
+        inputs=("video",),
+        licence=_CK_LICENCE,
+        how_to_get=_CK_HOW,
+        paper=_CK_PAPER,
         tags=TAGS,
     )
 

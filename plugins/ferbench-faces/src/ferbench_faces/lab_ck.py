@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
-from ferbench_faces.lab_crop import Box, face_box, read_faces
+from ferbench_faces.lab_crop import face_box, read_faces
 from ferbench_faces.lab_files import count_faults, find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.pictures import inside, printable, read_pictures
@@ -35,17 +35,28 @@ _FOLDERS = {name: label for label, name in enumerate(CLASSES[:7])} | {"happy": C
 _LANDMARKS = 68
 _MOST_BYTES = 100_000
 
+FACES = "Faces are cut out by their landmarks, a quarter larger than they reach."
+WHOLE_FRAMES = "There are no landmarks (Landmarks.zip): the middle square of each frame is taken, not the face alone."
+
 Key = tuple[str, ...]
 """Subject, sequence and frame, as their files' names say."""
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Frames that become samples, with their classes; ``faults`` say what of the published set they lack."""
+class Copy:
+    """What lies below the folder: the file of each frame, emotion label and frame's landmarks."""
 
+    frames: Mapping[Key, str]
+    labels: Mapping[Key, str]
+    points: Mapping[Key, str]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled sequence that is whole, all its frames in order."""
+
+    emotion: int
     frames: Sequence[Key]
-    targets: Sequence[int]
-    faults: Sequence[str]
 
 
 def read(path: Path | None, context: ReadContext) -> Parsed:
@@ -54,60 +65,44 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
     Raises DataError that names the file that cannot be read, or says which folder to add.
     """
     root = folder_of(path, "CK+")
+    copy = find_copy(root)
+    if copy.labels:
+        return _from_sequences(root, copy)
+    in_folders = {key: _FOLDERS.get(Path(root.name, file).parent.name.lower()) for key, file in copy.frames.items()}
+    if all(label is None for label in in_folders.values()):
+        raise DataError(no_labels(root))
+    return _from_folders(root, copy.frames, in_folders, context)
+
+
+def find_copy(root: Path) -> Copy:
+    """Find the files of CK+ by their names. Raises DataError where there is no frame, or one lies there twice."""
     files = list(walk_files(root))
-    frames = once(find_files(files, _FRAME), "CK+")
-    labels = find_files(files, _LABEL)
+    frames, labels, points = (once(find_files(files, pattern), "CK+") for pattern in (_FRAME, _LABEL, _POINTS))
     if not frames:
         raise DataError(
             f"{root} holds no frames of CK+ (S005_001_00000001.png). Add the folder that holds both cohn-kanade-images "
             "and Emotion, or CK+48."
         )
-    if labels:
-        points = once(find_files(files, _POINTS), "CK+")
-        return _from_sequences(root, frames, once(labels, "CK+"), points)
-    in_folders = {key: _FOLDERS.get(Path(root.name, file).parent.name.lower()) for key, file in frames.items()}
-    if all(label is None for label in in_folders.values()):
-        raise DataError(
-            f"{root} holds frames of CK+ but no emotion labels (S005_001_00000011_emotion.txt). Unpack "
-            "Emotion_labels.zip beside cohn-kanade-images, and add the folder that holds both."
-        )
-    return _from_folders(root, frames, in_folders, context)
+    return Copy(frames, labels, points)
 
 
-def _from_sequences(
-    root: Path, frames: Mapping[Key, str], labels: Mapping[Key, str], points: Mapping[Key, str]
-) -> Parsed:
-    chosen = _chosen(frames, {key: _emotion(root, file) for key, file in labels.items()})
-    boxes: list[Box | None] = [None] * len(chosen.frames)
-    rows = list(range(len(chosen.frames)))
-    faults = list(chosen.faults)
-    if points:
-        rows = [row for row in rows if chosen.frames[row] in points]
-        bare = [frames[key] for key in chosen.frames if key not in points]
-        faults += lacking("frames without landmarks", bare)
-        boxes = [face_box(_landmarks(root, points[chosen.frames[row]])) for row in rows]
-        note = "Faces are cut out by their landmarks, a quarter larger than they reach."
-    else:
-        note = "There are no landmarks (Landmarks.zip): the middle square of each frame is taken, not the face alone."
-    if not rows:
-        raise DataError(f"{root}: no labelled sequence of CK+ has its frames there. {'; '.join(faults)}.")
-    keys = [chosen.frames[row] for row in rows]
-    pictures = read_faces(root, [frames[key] for key in keys], boxes)
-    targets = np.array([chosen.targets[row] for row in rows], dtype=np.int64)
-    unlabelled = len({key[:2] for key in frames} - {key[:2] for key in labels})
-    notes = (note, f"{unlabelled:,} sequences have no emotion label and are left out (266 in the published set).")
-    return parsed(pictures, _ids(keys), targets, _groups(keys), faults, notes)
+def no_labels(root: Path) -> str:
+    """Say what is missing beside frames, and which folder to add."""
+    return (
+        f"{root} holds frames of CK+ but no emotion labels (S005_001_00000011_emotion.txt). Unpack Emotion_labels.zip "
+        "beside cohn-kanade-images, and add the folder that holds both."
+    )
 
 
-def _chosen(frames: Mapping[Key, str], labels: Mapping[Key, int]) -> Chosen:
-    """The last three frames and the first of every labelled sequence that is whole."""
+def labelled(root: Path, copy: Copy) -> tuple[list[Clip], list[str]]:
+    """Every labelled sequence that has its first frame and its last ones; and what of the published set is missing."""
     sequences: dict[Key, list[Key]] = {}
-    for key in sorted(frames):
+    for key in sorted(copy.frames):
         sequences.setdefault(key[:2], []).append(key)
-    counts: Counter[str] = Counter()
-    missing, keys, targets = [], [], []
+    found, missing = [], []
     seen: set[Key] = set()
-    for label, emotion in sorted(labels.items()):
+    for label, file in sorted(copy.labels.items()):
+        emotion = _emotion(root, file)
         if label[:2] in seen:
             raise DataError(f"Two emotion labels are of sequence {'/'.join(label[:2])}: the labels were altered.")
         seen.add(label[:2])
@@ -115,13 +110,40 @@ def _chosen(frames: Mapping[Key, str], labels: Mapping[Key, int]) -> Chosen:
         # A label is named after the last frame.
         if len(own) <= PEAKS or own[-1] != label or int(own[0][2]) != 1:
             missing.append("/".join(label[:2]))
-            continue
-        counts[CLASSES[emotion]] += 1
-        keys += [own[0], *own[-PEAKS:]]
-        targets += [NEUTRAL, *[emotion] * PEAKS]
+        else:
+            found.append(Clip(emotion, own))
     faults = lacking("labelled sequences without their first or last frames", missing)
-    faults += count_faults(counts, SEQUENCES, "labelled sequences")
-    return Chosen(keys, targets, faults)
+    counts = Counter(CLASSES[item.emotion] for item in found)
+    return found, faults + count_faults(counts, SEQUENCES, "labelled sequences")
+
+
+def _from_sequences(root: Path, copy: Copy) -> Parsed:
+    sequences, faults = labelled(root, copy)
+    samples = [
+        (key, label)
+        for item in sequences
+        for key, label in zip((item.frames[0], *item.frames[-PEAKS:]), (NEUTRAL, *[item.emotion] * PEAKS), strict=True)
+    ]
+    note = WHOLE_FRAMES
+    if copy.points:
+        faults += lacking(
+            "frames without landmarks", [copy.frames[key] for key, _ in samples if key not in copy.points]
+        )
+        samples = [(key, label) for key, label in samples if key in copy.points]
+        note = FACES
+    if not samples:
+        raise DataError(f"{root}: no labelled sequence of CK+ has its frames there. {'; '.join(faults)}.")
+    keys = [key for key, _ in samples]
+    boxes = [face_box(landmarks(root, copy.points[key])) if copy.points else None for key in keys]
+    pictures = read_faces(root, [copy.frames[key] for key in keys], boxes)
+    targets = np.array([label for _, label in samples], dtype=np.int64)
+    return parsed(pictures, _ids(keys), targets, groups_of(keys), faults, (note, *unlabelled(copy)))
+
+
+def unlabelled(copy: Copy) -> tuple[str, ...]:
+    """Say how many sequences have no label; empty where all have one."""
+    count = len({key[:2] for key in copy.frames} - {key[:2] for key in copy.labels})
+    return (f"{count:,} sequences have no emotion label and are left out (266 in the published set).",) if count else ()
 
 
 def _from_folders(
@@ -139,14 +161,15 @@ def _from_folders(
     faults = count_faults(counts, {name: PEAKS * count for name, count in SEQUENCES.items()}, "pictures")
     pictures = read_pictures(root, [frames[key] for key in keys], None, False, context)
     note = "This copy has peak frames alone: it offers no protocol with neutral faces."
-    return parsed(pictures, _ids(keys), targets, _groups(keys), faults, (note,), FOLDER_PROTOCOLS)
+    return parsed(pictures, _ids(keys), targets, groups_of(keys), faults, (note,), FOLDER_PROTOCOLS)
 
 
 def _ids(keys: Sequence[Key]) -> list[str]:
     return [f"ck-plus-{'_'.join(key)}" for key in keys]
 
 
-def _groups(keys: Sequence[Key]) -> dict[str, list[str]]:
+def groups_of(keys: Sequence[Key]) -> dict[str, list[str]]:
+    """Subject and sequence of each frame."""
     return {"subject": [key[0] for key in keys], "clip": ["/".join(key[:2]) for key in keys]}
 
 
@@ -163,7 +186,8 @@ def _emotion(root: Path, file: str) -> int:
     return int(value) - 1
 
 
-def _landmarks(root: Path, file: str) -> np.ndarray:
+def landmarks(root: Path, file: str) -> np.ndarray:
+    """Read 68 points, float64 [68, 2]. Raises DataError that names the file."""
     try:
         points = np.array([line.split() for line in _text(root, file).splitlines() if line.strip()], dtype=np.float64)
     except ValueError:

@@ -85,7 +85,7 @@ def _column(root: Path, file: str) -> np.ndarray:
     path = inside(root, file)
     if path.stat().st_size > _MOST_BYTES:
         raise DataError(f"{printable(file)} is too large for the labels of a video.")
-    values = []
+    values: list[int] = []
     for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
