@@ -147,7 +147,34 @@ def test_random_pictures_are_a_protocol_that_says_it_leaks(parsed: Parsed) -> No
     np.testing.assert_allclose(shares, (0.7, 0.1, 0.2), atol=0.01)
     clips = parsed.samples.groups["clip"]
     assert set(clips[fold.train].tolist()) & set(clips[fold.test].tolist())
-    assert rule.allow_leak and all(r.unit == "subject" for r in CK.protocols if r is not rule)
+    assert rule.allow_leak
+
+
+def test_protocols_keep_subjects_apart_unless_they_say_that_they_leak() -> None:
+    for rule in (*CK.protocols, *CLIPS.protocols):
+        assert rule.allow_leak or rule.unit == "subject"
+    assert [rule.name for rule in CK.protocols if rule.allow_leak] == ["image-70-10-20", "index-10-fold"]
+
+
+def test_folds_by_place_are_those_of_the_code_that_papers_ran(parsed: Parsed) -> None:
+    """Computed from CK.py of WuJie1010/Facial-Expression-Recognition.Pytorch: its sizes, and its two oddities."""
+    made = folds(parsed, "index-10-fold")
+    assert [len(fold.test) for fold in made] == [99] * 10 and [len(fold.train) for fold in made] == [882] * 10
+    samples = parsed.samples
+    anger = np.sort(samples.ids[samples.targets == 0])
+    assert sorted(samples.ids[made[0].test][samples.targets[made[0].test] == 0].tolist()) == anger[:12].tolist()
+    assert sorted(samples.ids[made[9].test][samples.targets[made[9].test] == 0].tolist()) == anger[-12:].tolist()
+    # Nine runs of nine are longer than the 75 pictures of fear: the ninth reaches into happiness.
+    assert np.bincount(samples.targets[made[8].test], minlength=7).tolist() == [12, 6, 18, 3, 27, 9, 24]
+    shared = set(samples.groups["subject"][made[0].train].tolist()) & set(
+        samples.groups["subject"][made[0].test].tolist()
+    )
+    assert shared
+
+
+def test_folds_by_place_need_every_picture(few: Path) -> None:
+    with pytest.raises(DataError, match="it divides 981 pictures by their places, and this copy has 36"):
+        folds(read(few, CONTEXT), "index-10-fold")
 
 
 def test_landmarks_cut_the_face_out(few: Path) -> None:
@@ -172,7 +199,7 @@ def test_the_copy_of_faces_in_folders_offers_what_it_has(tmp_path: Path, monkeyp
         for frame in (9, 10, 11):
             (place / f"{item.subject}_{item.sequence}_{frame:08d}.png").write_bytes(picture(item.number))
     copy = read(tmp_path, CONTEXT)
-    assert copy.partial == "" and copy.protocols == ("7-contempt", "6-class", "image-70-10-20")
+    assert copy.partial == "" and copy.protocols == ("7-contempt", "6-class", "image-70-10-20", "index-10-fold")
     assert copy.inputs is not None and copy.inputs["image"].shape == (99, 49, 64)
     assert np.bincount(copy.samples.targets).tolist() == [6, 3, 21, 12, 21, 12, 24]
     within = read(tmp_path / "CK+48", CONTEXT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ferbench import Dataset, Paper, ProtocolRule, carve, grouped_holdout, leave_one_group_out
-from ferbench_faces.lab_folds import listed_folds, stepped_folds
+from ferbench_faces.lab_folds import indexed_folds, listed_folds, stepped_folds
 
 TAGS = frozenset({"faces", "laboratory"})
 
@@ -100,6 +100,16 @@ def _ck_plus() -> Dataset:
                 carve(grouped_holdout(0.2), 0.125),
                 "Pictures dealt at random, 70 % train, 10 % val, 20 % test, as some papers do: neighbouring frames of "
                 "one sequence stand on both sides",
+                classes=_CK_CLASSES[:7],
+                allow_leak=True,
+            ),
+            ProtocolRule(
+                "index-10-fold",
+                indexed_folds(
+                    (0, 135, 12), (2, 177, 18), (3, 75, 9), (4, 207, 21), (5, 84, 9), (6, 249, 24), (1, 54, 6)
+                ),
+                "Ten runs of each emotion's pictures in the order of their names, as a widely copied repository does: "
+                "a subject's other emotions are trained on",
                 classes=_CK_CLASSES[:7],
                 allow_leak=True,
             ),

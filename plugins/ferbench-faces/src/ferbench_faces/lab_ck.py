@@ -24,7 +24,7 @@ SEQUENCES = dict(zip(CLASSES, (45, 18, 59, 25, 69, 28, 83), strict=False))
 
 PEAKS = 3
 NEUTRAL = CLASSES.index("neutral")
-FOLDER_PROTOCOLS = ("7-contempt", "6-class", "image-70-10-20")
+FOLDER_PROTOCOLS = ("7-contempt", "6-class", "image-70-10-20", "index-10-fold")
 """Those that a copy without neutral frames offers."""
 
 _NAME = r"(S\d{3})_(\d{3})_(\d{8})"
