@@ -19,6 +19,7 @@ from ferbench_faces.lab_ck import SEQUENCES, read
 from PIL import Image
 
 from ferbench import DataError, Fold, Parsed, ReadContext, View
+from ferbench.data.parsed import checked
 
 CONTEXT = ReadContext()
 SETS = {item.name: item for item in lab_datasets()}
@@ -108,6 +109,7 @@ def folds(parsed: Parsed, name: str) -> list[Fold]:
 
 
 def test_a_whole_copy_is_read_with_the_published_counts(parsed: Parsed) -> None:
+    checked(CK, parsed)
     assert parsed.partial == "" and parsed.corrupted == () and parsed.protocols is None
     assert parsed.inputs is not None and parsed.inputs["image"].shape == (1308, 224, 224)
     assert np.bincount(parsed.samples.targets).tolist() == [135, 54, 177, 75, 207, 84, 249, 327]
@@ -318,6 +320,7 @@ def test_a_damaged_picture_is_counted(few: Path) -> None:
 
 def test_clips_are_all_frames_of_each_labelled_sequence(whole: Path) -> None:
     copy = lab_ck_clips.read(whole, CONTEXT)
+    checked(CLIPS, copy)
     assert copy.partial == "" and copy.files is not None and len(copy.files) == 327
     assert np.bincount(copy.samples.targets).tolist() == [45, 18, 59, 25, 69, 28, 83]
     tested = [len(fold.test) for fold in CLIPS.protocols[0].divide(copy.samples)]

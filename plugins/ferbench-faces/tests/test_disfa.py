@@ -15,6 +15,7 @@ from ferbench_faces.lab_disfa_labels import EMOTIONS, UNITS, emotions_of
 from scipy.io import savemat
 
 from ferbench import DataError, ReadContext
+from ferbench.data.parsed import checked
 
 cv2 = pytest.importorskip("cv2")
 
@@ -73,6 +74,7 @@ def few(tmp_path: Path) -> Path:
 
 def test_every_frame_has_its_intensities(whole: Path) -> None:
     copy = read_units(whole, CONTEXT)
+    checked(SETS["disfa"], copy)
     assert copy.partial == "" and copy.corrupted == ()
     assert copy.inputs is not None and copy.inputs["image"].shape == (27 * FRAMES, 64, 64)
     row = copy.samples.ids.tolist().index("disfa-SN010-0005")
@@ -95,6 +97,7 @@ def test_nine_subjects_are_tested_in_each_fold(whole: Path) -> None:
 
 def test_frames_of_one_emotion_are_a_set_of_their_own(whole: Path) -> None:
     copy = read_emotions(whole, CONTEXT)
+    checked(SETS["disfa-emotions"], copy)
     assert len(copy.samples.ids) == 54 and set(copy.samples.targets.tolist()) == {EMOTIONS.index("happiness")}
     assert copy.samples.ids[:2].tolist() == ["disfa-SN001-0005", "disfa-SN001-0006"]
     assert copy.samples.columns["action_units"].shape == (54, 12)

@@ -11,6 +11,7 @@ from ferbench_faces.lab_jaffe import SUBJECTS, read
 from PIL import Image
 
 from ferbench import DataError, Parsed, ReadContext
+from ferbench.data.parsed import checked
 
 CONTEXT = ReadContext()
 JAFFE = next(item for item in lab_datasets() if item.name == "jaffe")
@@ -47,6 +48,7 @@ def whole(tmp_path: Path) -> Path:
 
 def test_a_whole_copy_is_read_with_the_published_counts(whole: Path) -> None:
     copy = read(whole, CONTEXT)
+    checked(JAFFE, copy)
     assert copy.partial == "" and copy.inputs is not None and copy.inputs["image"].shape == (213, 16, 16)
     assert np.bincount(copy.samples.targets).tolist() == [30, 29, 32, 31, 31, 30, 30]
     row = copy.samples.ids.tolist().index("jaffe-KA.NE1.1")

@@ -10,6 +10,7 @@ from ferbench_faces.lab import lab_datasets
 from ferbench_faces.lab_mmi import chosen, read
 
 from ferbench import DataError, ReadContext
+from ferbench.data.parsed import checked
 
 cv2 = pytest.importorskip("cv2")
 
@@ -54,6 +55,7 @@ def few(tmp_path: Path) -> Path:
 
 def test_the_peak_lies_in_the_middle_and_the_first_frame_is_neutral(few: Path) -> None:
     copy = read(few, CONTEXT)
+    checked(MMI, copy)
     assert copy.inputs is not None and copy.inputs["image"].shape == (48, 224, 224)
     rows = np.flatnonzero(copy.samples.groups["clip"] == "S003-003")
     assert copy.samples.targets[rows].tolist() == [6, 2, 2, 2]

@@ -12,6 +12,7 @@ from ferbench_faces.lab_multipie import CLASSES, COUNTS, EXPRESSIONS, read
 from PIL import Image
 
 from ferbench import DataError, ReadContext
+from ferbench.data.parsed import checked
 
 CONTEXT = ReadContext()
 MULTI_PIE = next(item for item in lab_datasets() if item.name == "multi-pie")
@@ -42,6 +43,7 @@ def test_the_counts_that_are_checked_are_those_of_everybody_in_every_session() -
 
 def test_pictures_are_read_at_half_their_size(tmp_path: Path) -> None:
     copy = read(write(tmp_path, {"01": 2}), CONTEXT)
+    checked(MULTI_PIE, copy)
     assert copy.inputs is not None and copy.inputs["image"].shape == (4, 240, 320)
 
 

@@ -15,6 +15,7 @@ from ferbench_faces.lab_oulu import SUBJECTS, read
 from PIL import Image
 
 from ferbench import DataError, ReadContext
+from ferbench.data.parsed import checked
 
 CONTEXT = ReadContext()
 OULU = next(item for item in lab_datasets() if item.name == "oulu-casia")
@@ -47,6 +48,7 @@ def test_a_whole_copy_has_every_emotion_of_every_subject(few: Path, monkeypatch:
     assert tuple(f"P{n:03d}" for n in range(1, 81)) == SUBJECTS
     monkeypatch.setattr(lab_oulu, "SUBJECTS", SUBJECTS[:12])
     copy = read(few, CONTEXT)
+    checked(OULU, copy)
     assert copy.partial == "" and copy.inputs is not None and copy.inputs["image"].shape == (288, 12, 16)
     assert np.bincount(copy.samples.targets).tolist() == [36] * 6 + [72]
 
