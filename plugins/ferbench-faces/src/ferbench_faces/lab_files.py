@@ -70,9 +70,8 @@ def once(files: Sequence[Found], name: str) -> dict[tuple[str, ...], str]:
 
 def count_faults(found: Mapping[str, int], wanted: Mapping[str, int], unit: str) -> list[str]:
     """Name what differs from the published counts; empty for a whole copy."""
-    differing = [f"{name} {found.get(name, 0):,} of {count:,}" for name, count in wanted.items()]
     differing = [
-        text for text, (name, count) in zip(differing, wanted.items(), strict=True) if found.get(name) != count
+        f"{name} {found.get(name, 0):,} of {count:,}" for name, count in wanted.items() if found.get(name, 0) != count
     ]
     if not differing:
         return []
