@@ -68,7 +68,7 @@ def counts(subject: Subject[Dataset]) -> Outcome:
     loaded = _loaded(subject)
     if loaded is None:
         return skipped(ABSENT)
-    found = len(loaded.samples.ids)
+    found = len(loaded.samples.ids) + len(loaded.corrupted)
     if loaded.partial:
         return noted(f"{found:,} samples; the copy on this machine is not whole: {loaded.partial}")
     promised = [int(number.replace(",", "")) for number in NUMBER.findall(subject.item.description)]

@@ -55,7 +55,10 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print an array of 
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Name of a data set, or of weights.")],
-    path: Annotated[Path, typer.Argument(help="The download: an archive, file or folder; a file of weights.")],
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="The download: an archive, file or folder; a file of weights. Not for folder:PATH."),
+    ] = None,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Take an incomplete or altered copy; every row is marked.")
     ] = False,
@@ -69,6 +72,8 @@ def add(
 
         ferbench data add fer2013 fer2013.tar.gz
 
+        ferbench data add folder:faces
+
         ferbench data add my-resnet resnet.pth --trained-on "ImageNet-1k"
 
         ferbench data add my-net net.onnx --trained-on "AffectNet" --classes anger,happiness,neutral
@@ -81,10 +86,13 @@ def add(
     from ferbench.plugins import discover
 
     installed = discover()
-    if weights.are_weights(installed, name, path, trained_on):
+    if path is not None and weights.are_weights(installed, name, path, trained_on):
         weights.add_file(installed, name, path, trained_on, classes, json)
         return
     dataset = installed.dataset(name)
+    path = path or (Path(dataset.place) if dataset.place else None)
+    if path is None:
+        raise SettingsError([Problem(name, f"say where it lies: ferbench data add {name} PATH")])
     if trained_on or classes:
         raise SettingsError([Problem(name, "it is a data set; --trained-on and --classes are for weights")])
     result = register(dataset, path, allow_partial, installed.dataset)
@@ -121,10 +129,11 @@ def preview(
     from ferbench.data.registry import load
     from ferbench.evaluating.previewing import write_preview
     from ferbench.evaluating.setup import find_protocol
+    from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
 
     installed = discover()
-    dataset_name, _, protocol = name.partition("@")
+    dataset_name, protocol = split_protocol(name)
     dataset = installed.dataset(dataset_name)
     rule = find_protocol(dataset, protocol)
     write_preview(load(dataset), rule, installed.model(model), out, rows, seed)

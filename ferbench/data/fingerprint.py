@@ -111,7 +111,8 @@ def source_identity(path: Path) -> dict[str, str | int]:
         for file in sorted(path.rglob("*")):
             facts = file.lstat()
             size += facts.st_size
-            hasher.update(f"{file.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+            name = str(file.relative_to(path)).encode("utf-8", "surrogateescape")  # a name need not be text
+            hasher.update(name + f"\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
         return {"path": str(path), "bytes": size, "sha256": hasher.hexdigest()}
     with path.open("rb", buffering=0) as stream:
         while block := stream.read(_BLOCK):

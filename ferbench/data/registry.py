@@ -307,7 +307,7 @@ def _how_to_get(dataset: Dataset) -> str:
             f"  What it is:       {dataset.description}",
             f"  Licence:          {dataset.licence or 'not stated'}",
             f"  Where to get it:  {dataset.how_to_get or 'not stated'}",
-            f"  Then run:         ferbench data add {dataset.name} PATH",
+            f"  Then run:         ferbench data add {dataset.name}{'' if dataset.place else ' PATH'}",
             "To try ferbench without any download: ferbench run --suite demo",
         ]
     )

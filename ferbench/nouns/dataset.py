@@ -128,8 +128,9 @@ class Dataset:
 
     ``read`` and ``decode`` are functions or ``"package.module:name"`` (imported on first use). ``embedded`` data sets
     are made on first use and need no download; ``version`` changes when what they make changes. ``how_to_get`` tells
-    where the data come from; it is printed when they are missing. ``public`` says that the licence lets sample
-    pictures appear in published pages; what draws some of another data set says that they are to be kept.
+    where the data come from; it is printed when they are missing. ``place``: the file or folder itself, where the data
+    set's name says it (``folder:PATH``), so that ``ferbench data add`` needs no path. ``public`` says that the licence
+    lets sample pictures appear in published pages; what draws some of another data set says that they are to be kept.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Dataset:
     version: str = "1"
     licence: str = ""
     how_to_get: str = ""
+    place: str = ""
     paper: Paper | None = None
     tags: frozenset[str] = frozenset()
 
@@ -154,3 +156,13 @@ class Dataset:
     def default_protocol(self) -> ProtocolRule:
         """The protocol that is used when none is named: the first."""
         return self.protocols[0]
+
+
+def split_protocol(text: str) -> tuple[str, str]:
+    """Divide ``NAME@PROTOCOL``; the protocol is empty where none is named. An ``@`` further up in a path names none.
+
+    >>> split_protocol("folder:a@b/faces@80-20"), split_protocol("folder:a@b/faces")
+    (('folder:a@b/faces', '80-20'), ('folder:a@b/faces', ''))
+    """
+    name, at, protocol = text.rpartition("@")
+    return (name, protocol) if at and "/" not in protocol else (text, "")

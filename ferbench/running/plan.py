@@ -13,6 +13,7 @@ from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
+from ferbench.nouns.dataset import split_protocol
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -139,7 +140,7 @@ class Planner:
         plain = [name for name in self.part.datasets if "@" not in name]
         names = [name for name in self.part.datasets if "@" in name]
         for entry in [*self.installed.expand("datasets", plain), *names]:
-            name, _, protocol = entry.partition("@")
+            name, protocol = split_protocol(entry)
             dataset = self.installed.dataset(name)
             rule = find_protocol(dataset, protocol)
             try:

@@ -25,6 +25,8 @@ MOST_PIXELS = 100_000_000
 """A picture that says it has more is not unpacked."""
 
 _SHOWN = 5
+_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
 _TOGETHER = 64
 
 
@@ -49,6 +51,14 @@ class Checked:
     kept: np.ndarray
     corrupted: tuple[str, ...]
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a picture's header says: ``size`` (height, width) as it is seen, and whether it may have colours."""
+
+    size: tuple[int, int]
+    colour: bool
 
 
 class UnreadableError(Exception):
@@ -118,6 +128,27 @@ def check_pictures(root: Path, files: Sequence[str], context: ReadContext) -> Ch
     corrupted = tuple(fault for fault in faults if fault)
     _demand_some(root, files, kept, corrupted)
     return Checked(kept, corrupted, missing)
+
+
+def picture_forms(root: Path, files: Sequence[str], context: ReadContext) -> list[Form]:
+    """Size and colour of those of ``files`` that open, from their headers. Raises DataError as the others do."""
+    paths, _ = _places(root, files, context)
+    found: list[Form | None] = [None] * len(files)
+
+    def look(row: int) -> str:
+        path = paths[row]
+        if path is not None:
+            try:
+                with _opened(path) as image:
+                    turned = image.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
+                    size = (image.width, image.height) if turned else (image.height, image.width)
+                    found[row] = Form(size, image.mode not in _GREY)
+            except UnreadableError:
+                pass
+        return ""
+
+    _in_threads(look, len(files))
+    return [form for form in found if form is not None]
 
 
 def decode_picture(
