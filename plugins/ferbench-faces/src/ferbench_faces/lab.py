@@ -179,7 +179,8 @@ def _jaffe() -> Dataset:
 def _disfa_units() -> Dataset:
     return Dataset(
         name="disfa",
-        description="DISFA: 130,815 frames of videos of 27 people, the intensities of twelve action units, 0 to 5",
+        description="DISFA: every coded frame of twenty-seven people's videos, with the intensities of twelve action "
+        "units, 0 to 5",
         classes=tuple(f"AU{unit}" for unit in (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)),
         protocols=_DISFA_PROTOCOLS,
         read="ferbench_faces.lab_disfa:read_units",
