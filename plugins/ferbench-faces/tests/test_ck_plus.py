@@ -267,8 +267,9 @@ def test_a_label_outside_of_the_set_is_refused_with_its_file(few: Path, text: st
         read(few, CONTEXT)
 
 
-def test_damaged_landmarks_are_refused_with_their_file(few: Path) -> None:
-    (few / "Landmarks" / "S130" / "007" / "S130_007_00000004_landmarks.txt").write_text("1 2\n3 4\n")
+@pytest.mark.parametrize("text", ["1 2\n3 4\n", "1 2 3\n" * 68, "1 x\n" * 68, "1 nan\n" * 68, "1 1e300\n" * 68, ""])
+def test_damaged_landmarks_are_refused_with_their_file(few: Path, text: str) -> None:
+    (few / "Landmarks" / "S130" / "007" / "S130_007_00000004_landmarks.txt").write_text(text)
     with pytest.raises(DataError, match=r"S130_007_00000004_landmarks\.txt does not hold 68 landmarks"):
         read(few, CONTEXT)
 

@@ -136,10 +136,11 @@ def test_landmarks_cut_the_face_out_and_a_neighbour_lends_its_box(few: Path) -> 
     points = few / "Landmark_Points" / "SN001" / "tmp_frame_lm"
     (points / "SN001_0003_lm.mat").unlink()
     (points / "SN001_0000_lm.mat").write_bytes(b"no landmarks")
+    savemat(points / "SN001_0005_lm.mat", {"pts": np.full((66, 2), 1e300)})
     (points / "SN001_0007_lm.mat").rename(points / "l00008_lm.mat")  # a few of the set are named so, counted from 1
     copy = read_units(few, CONTEXT)
     assert copy.inputs is not None and copy.inputs["image"].mean() < 5  # the black corner
-    assert "2 frames without landmarks of their own have the box of a neighbour." in copy.notes
+    assert "3 frames without landmarks of their own have the box of a neighbour." in copy.notes
     shutil.rmtree(few / "Landmark_Points")
     without = read_units(few, CONTEXT)
     assert without.inputs is not None and without.inputs["image"].mean() > 50

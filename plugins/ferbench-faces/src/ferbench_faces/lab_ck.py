@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
-from ferbench_faces.lab_crop import face_box, read_faces
+from ferbench_faces.lab_crop import are_landmarks, face_box, read_faces
 from ferbench_faces.lab_files import count_faults, find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.pictures import inside, printable, read_pictures
@@ -192,7 +192,7 @@ def landmarks(root: Path, file: str) -> np.ndarray:
         points = np.array([line.split() for line in _text(root, file).splitlines() if line.strip()], dtype=np.float64)
     except ValueError:
         points = np.empty(0)
-    if points.shape != (_LANDMARKS, 2) or not np.isfinite(points).all():
+    if len(points) != _LANDMARKS or not are_landmarks(points):
         raise DataError(f"{printable(file)} does not hold {_LANDMARKS} landmarks, a pair of numbers each.")
     return points
 

@@ -15,7 +15,15 @@ Box = tuple[int, int, int, int]
 
 SIDE = 224
 MARGIN = 1.25
-"""A face's box is a quarter larger than its landmarks, as document 003 of the field's sources makes it."""
+"""A face's box is a quarter larger than its landmarks, as Adebayo (2021) enlarges the boxes of a detector."""
+
+FAR = 5000.0
+"""Landmarks beyond so many pixels are damaged: a box about them would not fit in memory."""
+
+
+def are_landmarks(points: np.ndarray) -> bool:
+    """Whether these are landmarks, pairs of numbers that can lie in a frame."""
+    return points.ndim == 2 and points.shape[1] == 2 and len(points) > 0 and bool((np.abs(points) < FAR).all())
 
 
 def face_box(points: np.ndarray) -> Box:

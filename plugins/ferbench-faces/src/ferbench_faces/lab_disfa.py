@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
-from ferbench_faces.lab_crop import Box, cut, face_box
+from ferbench_faces.lab_crop import Box, are_landmarks, cut, face_box
 from ferbench_faces.lab_disfa_labels import EMOTIONS, LABEL, UNITS, by_subject, emotions_of, read_intensities
 from ferbench_faces.lab_files import find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
@@ -22,7 +22,7 @@ FRAMES = 4845
 """Coded frames of each subject."""
 
 SIDE = 64
-"""Of the faces, as in document 001: all frames together take half a gigabyte."""
+"""Of the faces, as in the LMU report: all frames together take half a gigabyte."""
 
 _VIDEO = re.compile(r"(Left|Right)Video(SN\d{3})_[Cc]omp\.(?:avi|mp4|wmv)", re.ASCII)
 _POINTS = re.compile(r"(SN\d{3})/(?:[^/]+/)?(SN\d{3}_|l0)(\d{4})_lm\.mat", re.ASCII)
@@ -206,4 +206,4 @@ def _box(root: Path, file: str) -> Box | None:
         raise
     except Exception:  # a damaged file makes scipy raise almost anything
         return None
-    return face_box(points) if points.ndim == 2 and points.shape[1] == 2 and np.isfinite(points).all() else None
+    return face_box(points) if are_landmarks(points) else None

@@ -16,7 +16,7 @@ UNITS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 """Action units that are coded, 0 (absent) to 5."""
 
 EMOTIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger")
-"""In the order of document 001's labels 1 to 6."""
+"""In the order of the LMU report's labels 1 to 6."""
 
 PRESENT = 2
 """Intensity from which a unit counts as present, as is usual on this set."""
