@@ -20,6 +20,6 @@ def check_corrupted(loaded: Loaded, allowed: int | float) -> None:
     raise DataError(
         f"{found:,} of the {every:,} files of {name} are corrupted, and the suite allows {bound}: "
         f"{'; '.join(loaded.corrupted[:_SHOWN])}{more}. `ferbench data status --json` lists them all. Get these files "
-        f"again and add the copy once more (ferbench data add {name} PATH); or write allow_corrupted = {found} into "
+        f"again and add the copy once more (ferbench data add {name}{'' if loaded.dataset.place else ' PATH'}); or write allow_corrupted = {found} into "
         "the suite, which leaves them out and says so at every row."
     )
