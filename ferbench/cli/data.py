@@ -29,12 +29,13 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print an array of 
         ferbench data status
     """
     from ferbench.cli import weights
-    from ferbench.data.registry import data_root
+    from ferbench.data.registry import data_root, registered_beside
     from ferbench.data.registry import status as status_of
     from ferbench.plugins import discover
 
     installed = discover()
-    found = [status_of(installed.dataset(name)) for name in installed.names("datasets")]
+    names = installed.names("datasets")
+    found = [*(status_of(installed.dataset(name)) for name in names), *registered_beside(names)]
     trained = weights.found(installed)
     if json:
         from json import dumps

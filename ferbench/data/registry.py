@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,6 +164,24 @@ def status(dataset: Dataset) -> Status:
     if dataset.embedded:
         return Status(dataset.name, "embedded", meta=meta)
     return Status(dataset.name, "registered" if meta else "missing", meta=meta)
+
+
+def registered_beside(known: Collection[str]) -> list[Status]:
+    """Return what is registered under names that are not ``known``: those of families (``folder:PATH``) among them."""
+    found = []
+    for root in sorted((data_root() / "datasets").glob("*")):
+        try:
+            meta = cache.read_meta(root)
+        except DataError:
+            continue  # the data set of that name says so, where it is known
+        if meta is None or meta.dataset in known:
+            continue
+        try:
+            cache.check(root, meta)
+            found.append(Status(meta.dataset, "registered", meta=meta))
+        except DataError as error:
+            found.append(Status(meta.dataset, "damaged", str(error)))
+    return found
 
 
 def _usable(dataset: Dataset) -> Meta | None:

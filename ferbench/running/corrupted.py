@@ -17,9 +17,10 @@ def check_corrupted(loaded: Loaded, allowed: int | float) -> None:
     name = loaded.dataset.name
     bound = "none" if not allowed else f"{allowed:,}" if isinstance(allowed, int) else f"{allowed:.3%} of them"
     more = f"; and {found - _SHOWN:,} more" if found > _SHOWN else ""
+    again = f"ferbench data add {name}" + ("" if loaded.dataset.place else " PATH")
     raise DataError(
         f"{found:,} of the {every:,} files of {name} are corrupted, and the suite allows {bound}: "
         f"{'; '.join(loaded.corrupted[:_SHOWN])}{more}. `ferbench data status --json` lists them all. Get these files "
-        f"again and add the copy once more (ferbench data add {name} PATH); or write allow_corrupted = {found} into "
-        "the suite, which leaves them out and says so at every row."
+        f"again and add the copy once more ({again}); or write allow_corrupted = {found} into the suite, which leaves "
+        "them out and says so at every row."
     )

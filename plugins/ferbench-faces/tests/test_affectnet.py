@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_numbers_are_read_as_text_and_as_numbers(good: Any, tmp_path: Path) -> N
     assert reader.read_expressions(root, ReadContext()).partial == ""
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "label": (lambda path: np.save(path, np.array("11")), "4_exp.npy holds 11, not a label 0 to 10"),
     "two": (lambda path: np.save(path, np.array([1, 2])), "4_exp.npy is damaged, or holds no single number"),
     "pickle": (

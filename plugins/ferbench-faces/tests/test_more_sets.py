@@ -16,9 +16,15 @@ from ferbench import DataError, ReadContext, View
 from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
 
-from .conftest import draw
-
 SETS = {dataset.name: dataset for dataset in wild_datasets()}
+
+
+def draw(path: Path, number: int, size: tuple[int, int], mode: str = "RGB") -> Path:
+    """Write a picture that no other number has; ``size`` is width and height."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(noise).convert(mode).save(path)
+    return path
 
 
 def write_expw(root: Path, lines: Sequence[str] | None = None) -> Path:
@@ -100,7 +106,7 @@ def write_ferg(root: Path) -> Path:
     for number, (who, what, index) in enumerate(
         (who, what, index) for who in ferg.CHARACTERS for what in ferg._NAMES for index in range(2)
     ):
-        draw(root / f"{who}/{who}_{what}/{who}_{what}_{index}.png", number, (256, 256), "RGBA")
+        draw(root / f"{who}/{who}_{what}/{who}_{what}_{index}.png", number, (64, 64), "RGBA")
     return root
 
 
@@ -127,7 +133,7 @@ def test_what_ferg_lacks_or_should_not_have_is_named(tmp_path: Path) -> None:
     shutil.rmtree(root / "ray/ray_joy")
     found = ferg.read(root, ReadContext())
     assert found.partial == "these folders are missing or empty: ray_joy; 82 pictures of 55,767"
-    draw(root / "bob/bob_joy/bob_joy_1.png", 1)
+    draw(root / "bob/bob_joy/bob_joy_1.png", 1, (9, 9))
     with pytest.raises(DataError, match="There is no character bob in FERG"):
         ferg.read(root, ReadContext())
     (tmp_path / "none").mkdir()

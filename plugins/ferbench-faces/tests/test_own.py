@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ferbench_faces
+import numpy as np
 import pytest
 from PIL import Image
 
-from ferbench import DataError, Dataset, FerbenchError, MissingDataError, UnknownNameError
+from ferbench import DataError, Dataset, Family, FerbenchError, MissingDataError, UnknownNameError
 from ferbench.cli.main import main
 from ferbench.data.registry import Registered, add, load
 from ferbench.data.splits import make_splits
-from ferbench.plugins import discover
 
-from .conftest import draw, write_table
+
+def draw(path: Path, number: int, size: tuple[int, int] = (20, 24), mode: str = "RGB") -> Path:
+    """Write a picture that no other number has; ``size`` is width and height."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(noise).convert(mode).save(path)
+    return path
+
+
+def write_table(path: Path, rows: Sequence[Sequence[object]], delimiter: str = ",") -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+    return path
 
 
 def named(name: str) -> Dataset:
-    return discover().dataset(name)
+    """The data set of a family by its name."""
+    prefix, _, argument = name.partition(":")
+    families = (item for item in ferbench_faces.ferbench_datasets() if isinstance(item, Family))
+    dataset = next(family for family in families if family.prefix == prefix).make(argument)
+    assert isinstance(dataset, Dataset) and dataset.name == name
+    return dataset
 
 
 def added(dataset: Dataset, allow_partial: bool = False) -> Registered:
@@ -102,12 +122,15 @@ def test_grey_pictures_stay_grey_and_turned_ones_keep_their_size(tmp_path: Path,
 def test_corrupted_pictures_are_counted_and_odd_names_kept(tmp_path: Path, data_root: Path) -> None:
     root = write_folder(tmp_path / "faces")
     (root / "sad/empty.jpg").write_bytes(b"")
+    cut = draw(root / "sad/cut.png", 7)
+    cut.write_bytes(cut.read_bytes()[:500])
     (root / "sad/.DS_Store").write_bytes(b"x")
     (root / "sad/notes.txt").write_text("no picture")
     draw(root / "sad/wëird näme\n'#?.png", 8, (20, 24))
     draw(root / os.fsdecode(b"sad/\xff.png"), 9, (20, 24))
     found = added(named(f"folder:{root}"))
-    assert (found.samples, found.corrupted) == (20, ("sad/empty.jpg: the file is empty",))
+    assert found.samples == 20 and found.corrupted[1] == "sad/empty.jpg: the file is empty"
+    assert found.corrupted[0].startswith("sad/cut.png: ") and len(found.corrupted) == 2
     assert {"sad/\\xff.png", "sad/wëird näme\\n'#?.png"} & set(load(named(f"folder:{root}")).samples.ids) == {
         "sad/wëird näme\\n'#?.png"
     }
@@ -131,7 +154,7 @@ def test_pictures_that_were_not_added_say_how(tmp_path: Path, data_root: Path) -
         load(named(f"folder:{root}"))
 
 
-def test_the_command_line_adds_and_runs_it(
+def test_the_command_line_adds_and_plans_it(
     tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -145,8 +168,10 @@ def test_the_command_line_adds_and_runs_it(
 
     assert ferbench("data add folder:a@b/faces") == 0
     assert "folder:a@b/faces is registered: 36 samples" in capsys.readouterr().out
-    assert ferbench("run --suite demo -d folder:a@b/faces@80-20 -m majority --set run.probe=false --seeds 1") == 0
-    assert "folder:a@b/faces · 80-20" in capsys.readouterr().out
+    assert ferbench("run --suite demo -d folder:a@b/faces@80-20 -m majority --dry-run") == 0
+    assert "folder:a@b/faces@80-20" in capsys.readouterr().out
+    assert ferbench("data status") == 0
+    assert "folder:a@b/faces" in capsys.readouterr().out
     assert ferbench("data add raf-db") == 2
     assert "say where it lies: ferbench data add raf-db PATH" in capsys.readouterr().err
 

@@ -85,7 +85,7 @@ def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, fau
         files=[(inside / listing.files[row]).as_posix() for row in found.kept],
         partial="; ".join([*faults, *_missing(found.missing, listing)]),
         corrupted=found.corrupted,
-        notes=("Each file was opened and its header read; its pixels are decoded when they are used.",),
+        notes=("Of each file the header was read and the end looked for; its pixels are decoded when they are used.",),
     )
 
 

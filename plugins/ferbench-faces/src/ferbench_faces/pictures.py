@@ -25,6 +25,7 @@ MOST_PIXELS = 100_000_000
 """A picture that says it has more is not unpacked."""
 
 _SHOWN = 5
+_ENDS, _TAIL = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}, 4096
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
 _TOGETHER = 64
@@ -107,10 +108,10 @@ def read_pictures(
 
 
 def check_pictures(root: Path, files: Sequence[str], context: ReadContext) -> Checked:
-    """Open each of ``files`` below ``root`` and read its header, for sets that are streamed: no pixel is decoded.
+    """Open each of ``files`` below ``root``, read its header and look for its end, for sets that are streamed.
 
-    Finds empty files and those that are no picture, not one whose pixels are cut short. Raises DataError as
-    :func:`read_pictures` does.
+    Finds empty files, those that are no picture and those that are cut short; only what has no end is decoded. A
+    fault in the midst of the pixels is not found. Raises DataError as :func:`read_pictures` does.
     """
     paths, missing = _places(root, files, context)
     found = [(place, path) for place, path in enumerate(paths) if path is not None]
@@ -118,8 +119,11 @@ def check_pictures(root: Path, files: Sequence[str], context: ReadContext) -> Ch
     def check(row: int) -> str:
         place, path = found[row]
         try:
-            with _opened(path):
-                return ""
+            with _opened(path) as image:
+                ended = _has_end(path, image.format)
+            if not ended:
+                decode_picture(path, None, colour=True)
+            return ""
         except UnreadableError as error:
             return f"{printable(files[place])}: {error}"
 
@@ -140,11 +144,13 @@ def picture_forms(root: Path, files: Sequence[str], context: ReadContext) -> lis
         if path is not None:
             try:
                 with _opened(path) as image:
-                    turned = image.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
+                    # Asked of a PNG without one, Pillow decodes all pixels to look for it behind them.
+                    known = image.format == "TIFF" or "exif" in image.info
+                    turned = known and image.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
                     size = (image.width, image.height) if turned else (image.height, image.width)
                     found[row] = Form(size, image.mode not in _GREY)
-            except UnreadableError:
-                pass
+            except Exception:  # the picture is told when it is read
+                return ""
         return ""
 
     _in_threads(look, len(files))
@@ -227,6 +233,16 @@ def _first_size(paths: Sequence[Path]) -> tuple[int, int]:
         except UnreadableError:
             continue
     return 0, 0
+
+
+def _has_end(path: Path, form: str | None) -> bool:
+    """Whether the mark that ends a JPEG or PNG stands near the end of the file; other formats have none to look for."""
+    mark = _ENDS.get(form or "")
+    if mark is None:
+        return True
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL))
+        return mark in stream.read(_TAIL)
 
 
 def _opened(path: Path) -> Image.Image:
