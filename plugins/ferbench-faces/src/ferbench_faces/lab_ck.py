@@ -20,7 +20,7 @@ CLASSES = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surp
 """In the order of the labels 1 to 7, and the neutral first frames."""
 
 SEQUENCES = dict(zip(CLASSES, (45, 18, 59, 25, 69, 28, 83), strict=False))
-"""Labelled sequences of each emotion, 327 of 118 subjects (Lucey et al. 2010, section 3.3)."""
+"""Labelled sequences of each emotion, 327 of 118 subjects (Lucey et al. 2010)."""
 
 PEAKS = 3
 NEUTRAL = CLASSES.index("neutral")
