@@ -72,6 +72,19 @@ def test_compound_emotions_are_read(compound: Any, tmp_path: Path, monkeypatch: 
     assert found.samples.ids[0] == "raf-db-compound-train_0001"
 
 
+def test_of_the_whole_of_raf_db_each_part_is_found(
+    good: Any, compound: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "COMPOUND", {"train": (33,), "test": (11,)})
+    good.write(tmp_path / "downloads/RAF-DB")
+    compound.write(tmp_path / "downloads/RAF-DB")
+    for path in (tmp_path / "downloads", tmp_path / "downloads/RAF-DB"):
+        assert reader.read_basic(path, ReadContext()).partial == ""
+        assert reader.read_compound(path, ReadContext()).partial == ""
+    wrong = reader.read_compound(tmp_path / "downloads/RAF-DB/basic", ReadContext())
+    assert wrong.partial.startswith("train has 28 samples of 33")
+
+
 def test_counts_that_are_not_those_of_the_set_make_a_copy_partial(good: Any, tmp_path: Path) -> None:
     del good.labels["train_00002"]
     found = reader.read_basic(good.write(tmp_path), ReadContext())

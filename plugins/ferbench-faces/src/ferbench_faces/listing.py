@@ -12,6 +12,8 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, Samples
 from ferbench_faces.pictures import SUFFIXES, check_pictures, listed, printable, read_pictures
 
+_SHOWN = 3
+
 Counts = Mapping[str, Sequence[int]]
 """Samples of each class, by split."""
 
@@ -97,7 +99,8 @@ def count_faults(found: Counts, expected: Counts, names: Sequence[str]) -> list[
         if list(have) == list(wanted):
             continue
         other = [f"{name} {a:,} of {b:,}" for name, a, b in zip(names, have, wanted, strict=True) if a != b]
-        faults.append(f"{split} has {sum(have):,} samples of {sum(wanted):,} ({', '.join(other)})")
+        shown = ", ".join(other[:_SHOWN]) + (", …" if len(other) > _SHOWN else "")
+        faults.append(f"{split} has {sum(have):,} samples of {sum(wanted):,} ({shown})")
     return faults
 
 

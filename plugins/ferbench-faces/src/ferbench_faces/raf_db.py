@@ -72,7 +72,8 @@ def _aligned(path: Path | None, context: ReadContext, classes: int, expected: Co
 def _root(path: Path, kind: str, classes: int) -> Path:
     part = "basic" if classes == 7 else "compound"
     # The whole of RAF-DB holds a folder for each part; one of them alone may be added too.
-    start = path / part if (path / part).is_dir() else path
+    parts = [path / part, *sorted(path.glob(f"*/{part}"))]
+    start = next((folder for folder in parts if folder.is_dir()), path)
     root = find_root(start, (LIST,), f"RAF-DB ({part})")
     if not (root / "Image" / kind).is_dir():
         packed = f"; unpack {kind}.zip" if (root / "Image" / f"{kind}.zip").exists() else ""
