@@ -177,14 +177,14 @@ def stripped(text: str) -> str:
 
 
 @pytest.fixture
-def reader(contract: Contract, shared_data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+def reader(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader in an empty folder. Their runs share the processes of the other tests, which start in a moment."""
     from ferbench.checking import kit
     from ferbench.running import checkup
 
     folder = tmp_path / "checkout"
     folder.mkdir()
-    monkeypatch.setenv("FERBENCH_DATA", str(shared_data_root))
+    monkeypatch.setenv("FERBENCH_DATA", str(contract.out.with_name("data")))  # where those processes look
     for module in (kit, checkup):
         monkeypatch.setattr(module, "make_launcher", contract.launcher)
     monkeypatch.chdir(folder)

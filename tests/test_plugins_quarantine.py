@@ -66,6 +66,27 @@ BROKEN = {
         """,
         "ferbench_models raised ZeroDivisionError: division by zero (fake_bad.py, line 5)",
     ),
+    "a setting that there is not": (
+        """
+        from ferbench import Recipe
+
+        @hookimpl
+        def ferbench_models():
+            yield Model("bad-model", build="x:y", recipe=Recipe(batchsize=64))
+        """,
+        "ferbench_models gave Recipe settings that it does not take: batchsize: unknown key. Did you mean 'batch_size'",
+    ),
+    "a setting out of its range": (
+        """
+        from ferbench import SGD
+
+        @hookimpl
+        def ferbench_models():
+            yield Model("bad-model", build="x:y", recipe=SGD(lr=-1))
+        """,
+        "ferbench_models gave SGD settings that it does not take: lr: Input should be greater than 0 (given: -1) "
+        "(fake_bad.py, line 7)",
+    ),
     "a generator that raises half-way": (
         """
         @hookimpl

@@ -158,5 +158,8 @@ def test_the_licence_is_named(licence: Licence, installed: Installed, tmp_path: 
 @pytest.mark.parametrize("single", [True, False])
 def test_the_next_steps_name_the_plugin(kind: Kind, single: bool, tmp_path: Path) -> None:
     steps = next_steps(Wanted(kind, "mine", tmp_path, single_file=single))
-    assert all("mine" in step for step in steps)
+    assert "mine" in steps[-1]
     assert any(step.startswith("ferbench check") for step in steps)
+    names_it = [step for step in steps if "mine" in step and not step.startswith("ferbench check")]
+    assert all(("--plugin" in step) is single for step in names_it if step.startswith("ferbench"))
+    assert any(" install -e " in step for step in steps) is not single

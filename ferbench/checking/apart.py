@@ -13,7 +13,7 @@ from ferbench.checking.report import Effort, Rule, Subject, looked_at
 from ferbench.checking.rules import TRYING, rules_for
 from ferbench.checking.settings import paper_faults, reported_faults
 from ferbench.checking.small import affordable
-from ferbench.errors import UnknownNameError
+from ferbench.errors import PluginError, UnknownNameError
 from ferbench.nouns.model import Model
 from ferbench.plugins import Installed, Kind, discover
 from ferbench.plugins.quarantine import KINDS
@@ -37,7 +37,17 @@ def contents(argument: str) -> int:
         for fault in (*reported_faults(row), *(paper_faults(row.paper) if row.paper else ()))
     ]
     _say(question, {"things": things, "reported": len(installed.reported), "reported_faults": faults})
+    _say(question, {"taken": _taken(question)})  # last: another plugin may hang or end the process
     return 0
+
+
+def _taken(question: Mapping[str, Any]) -> str:
+    """Why a plugin that is sound by itself is set aside among all that are installed, or an empty string."""
+    try:
+        everything = _everything(question)()
+    except PluginError as error:
+        return str(error)
+    return next((info.cause for info in everything.plugins if info.name == question["plugin"]), "")
 
 
 def answer(argument: str) -> int:

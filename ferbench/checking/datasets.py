@@ -14,7 +14,7 @@ import numpy as np
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, noted, passed, skipped
 from ferbench.data import cache
 from ferbench.data.folds import SIDES, Sides, count_folds, make_sides
-from ferbench.data.registry import Loaded, dataset_root, load, status
+from ferbench.data.registry import Loaded, dataset_root, load, make, status
 from ferbench.errors import MissingDataError
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, Read, ReadContext
 from ferbench.nouns.reference import resolve
@@ -30,6 +30,11 @@ NUMBER = re.compile(
 """A number of samples in a description: 35,887, or 240 pictures."""
 
 ABSENT = "not registered on this machine"
+
+OTHER_READ = (
+    "Where `read` has changed since the data were added, raise `version` in its Dataset and add them again; else make "
+    "ids and targets from the data, never from order of time or chance."
+)
 
 
 def _loaded(subject: Subject[Dataset]) -> Loaded | None:
@@ -67,7 +72,8 @@ def counts(subject: Subject[Dataset]) -> Outcome:
     """It holds as many samples as its description promises, and the copy is whole."""
     loaded = _loaded(subject)
     if loaded is None:
-        return skipped(ABSENT)
+        file = "" if subject.info.package else f" --plugin {subject.info.location}"
+        return skipped(f"{ABSENT}: ferbench data add {subject.item.name} PATH{file}")
     found = len(loaded.samples.ids) + len(loaded.corrupted)
     if loaded.partial:
         return noted(f"{found:,} samples; the copy on this machine is not whole: {loaded.partial}")
@@ -91,16 +97,16 @@ def ids(subject: Subject[Dataset]) -> Outcome:
     if again is None:
         return passed(f"{len(own):,} ids; the download is gone, so that it was not read again")
     if not np.array_equal(np.asarray(again.samples.ids).astype(str), own.astype(str)):
-        return failed("read again, the ids are others", "Make ids from the data, never from order of time or chance.")
+        return failed("read again, the ids are others", OTHER_READ)
     if not np.array_equal(np.asarray(again.samples.targets, np.float64), loaded.samples.targets.astype(np.float64)):
-        return failed("read again, the targets are others")
+        return failed("read again, the targets are others", OTHER_READ)
     return passed(f"{len(own):,} ids, the same when read again")
 
 
 def _read_again(dataset: Dataset) -> Parsed | None:
-    read: Read = resolve(dataset.read)
     if dataset.embedded:
-        return read(None, ReadContext())
+        return make(dataset)[0]
+    read: Read = resolve(dataset.read)
     meta = cache.read_meta(dataset_root(dataset))
     source = Path(str(meta.source.get("path", ""))) if meta else Path()
     if not source.name or not source.exists():

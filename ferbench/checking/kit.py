@@ -69,11 +69,16 @@ class Kit:
                 return
         things, published = self.things(target)
         yield from published
+        if any(finding.state == "fail" and finding.check == "names" for finding in published):
+            return
         for thing in things:
             yield from self.look(target, thing)
 
     def things(self, target: Target) -> tuple[list[Thing], list[Finding]]:
-        """What a plugin adds, and a finding about the numbers that it reports. Raises PluginError when it breaks."""
+        """What a plugin adds, and findings about its names and the numbers that it reports.
+
+        Raises PluginError when it breaks.
+        """
         answers = self._start(target, "contents", {})
         end, lines = None, []
         deadline = time.monotonic() + LOADING
@@ -84,7 +89,7 @@ class Kit:
         if not lines:
             raise PluginError(f"{target.plugin} cannot be listed: {self._last_words(answers) or 'it took too long'}")
         things = [_thing(target, given) for given in lines[0]["things"]]
-        return things, _published(target, lines[0])
+        return things, [*_named(target, lines[1:]), *_published(target, lines[0])]
 
     def look(self, target: Target, thing: Thing) -> Iterator[Finding]:
         """Look at one thing, and yield what is found about each of its rules, in their order."""
@@ -137,6 +142,16 @@ def _thing(target: Target, given: dict[str, Any]) -> Thing:
     kind, name, rules = given["kind"], given["name"], given["rules"]
     findings = [Finding(target.plugin, kind, name, rule["check"], rule["what"], "skip") for rule in rules]
     return Thing(kind, name, tuple(findings), tuple(rule["seconds"] for rule in rules))
+
+
+def _named(target: Target, told: Sequence[dict[str, Any]]) -> list[Finding]:
+    """What is found about its names among those of all that is installed."""
+    finding = Finding(target.plugin, "plugin", target.plugin, "names", "no other plugin has its names", "pass")
+    if not told:
+        return [replace(finding, state="skip", detail="another plugin stops the process: `ferbench doctor` names it")]
+    cause: str = told[0]["taken"]
+    mend = "Give it a name of its own; nothing else is looked at before."
+    return [replace(finding, state="fail", detail=cause, mend=mend) if cause else finding]
 
 
 def _published(target: Target, given: dict[str, Any]) -> list[Finding]:

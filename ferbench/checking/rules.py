@@ -19,7 +19,12 @@ _STATED = (
 
 NETWORK = (
     *_STATED,
-    Rule("builds", "builds for every input and number of classes, finite scores of the right shape", networks.builds),
+    Rule(
+        "builds",
+        "builds for every input and number of classes, finite scores of the right shape",
+        networks.builds,
+        mend="Build from spec.classes, spec.channels and spec.size; scores are [samples, spec.classes].",
+    ),
     Rule("company", "scores do not depend on the rest of the batch", networks.company),
     Rule("saved", "saved and loaded it scores the same", networks.saved),
     Rule("gradients", "every parameter gets a gradient", learning.gradients, 90.0),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import tomllib
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from ferbench.errors import PluginError, UnknownNameError, did_you_mean
@@ -49,11 +51,25 @@ def find_targets(named: str | None) -> list[Target]:
         return found
     if path.is_dir():
         return _of_folder(path.resolve(), installed)
+    if named:
+        _refuse_without_entry_point(named)
     known = sorted({name for target in installed for name in (target.plugin, target.package)})
     raise UnknownNameError(
         f"{named!r} is neither an installed plugin, nor a folder, nor a Python file.{did_you_mean(str(named), known)} "
         f"Installed: {', '.join(sorted({target.plugin for target in installed}))}."
     )
+
+
+def _refuse_without_entry_point(named: str) -> None:
+    """Raise PluginError where a package of this name is installed and names no plugin."""
+    for package in (named, f"ferbench-{named}"):
+        with contextlib.suppress(metadata.PackageNotFoundError, ValueError):
+            name = metadata.distribution(package).name
+            raise PluginError(
+                f"The package {name} is installed, and has no entry point of the group {GROUP!r}. Write into its "
+                f'pyproject.toml [project.entry-points.{GROUP}] and below it NAME = "MODULE" (the module with its '
+                "hooks), and install it again."
+            )
 
 
 def _of_folder(folder: Path, installed: list[Target]) -> list[Target]:

@@ -65,6 +65,7 @@ def add(
     ] = False,
     trained_on: Annotated[str, typer.Option(help="What weights of your own were trained on; tables show it.")] = "",
     classes: Annotated[str, typer.Option(help="What the outputs of weights mean, in order: a,b,c.")] = "",
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
 ) -> None:
     """Check a download and register it. The same again is no error.
@@ -74,6 +75,8 @@ def add(
         ferbench data add fer2013 fer2013.tar.gz
 
         ferbench data add folder:faces
+
+        ferbench data add my-faces faces.zip --plugin my_faces.py
 
         ferbench data add my-resnet resnet.pth --trained-on "ImageNet-1k"
 
@@ -86,7 +89,7 @@ def add(
     from ferbench.errors import Problem, SettingsError
     from ferbench.plugins import discover
 
-    installed = discover()
+    installed = discover(files=plugin or ())
     if path is not None and weights.are_weights(installed, name, path, trained_on):
         weights.add_file(installed, name, path, trained_on, classes, json)
         return
@@ -120,6 +123,7 @@ def preview(
     out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
     rows: Annotated[int, typer.Option(min=1, max=100, help="Number of samples.")] = 14,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other samples.")] = 0,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
 ) -> None:
     """Draw training samples as a recipe augments them: first as they are, then seven times augmented.
 
@@ -133,7 +137,7 @@ def preview(
     from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
 
-    installed = discover()
+    installed = discover(files=plugin or ())
     dataset_name, protocol = split_protocol(name)
     dataset = installed.dataset(dataset_name)
     rule = find_protocol(dataset, protocol)

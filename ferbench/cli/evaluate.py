@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ferbench.store.store import CellFolder
 
 
 class Which(StrEnum):
@@ -30,6 +33,7 @@ def evaluate(
     """Score finished cells again: other views, another test set, the last weights. Nothing is trained.
 
     Test samples of another protocol or data set that a cell was trained on, or chosen by, are counted and warned of.
+    Another data set is scored over the classes that both have, whatever each calls them; the rest is counted.
 
     Examples:
 
@@ -68,6 +72,9 @@ def evaluate(
             continue
         if not json:
             typer.echo(f"{folder.record['label']}  {_shown(results[-1]['metrics'])}")
+            narrowed = _narrowed(results[-1], folder)
+            if narrowed:
+                typer.secho(f"{folder.record['label']}: {narrowed}", dim=True, err=True)
         warning = _known_before(results[-1]["seen"]) if dataset else ""
         if warning:
             typer.secho(f"{folder.record['label']}: {warning}", fg="yellow", err=True)
@@ -78,6 +85,15 @@ def evaluate(
     elif not results and not failed:
         typer.echo("Nothing was evaluated.", err=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def _narrowed(result: dict[str, Any], folder: CellFolder) -> str:
+    """What to say of an evaluation over some of the classes alone; empty where all were scored."""
+    scored, own = folder.predictions(result["evaluation"]).classes, folder.record["facts"]["classes"]
+    left = ", ".join(f"{count:,} {name}" for name, count in result["left_out"].items())
+    if not left and len(scored) == len(own):
+        return ""
+    return f"over {', '.join(scored)}; left out: {left or 'no sample'}"
 
 
 def _known_before(seen: dict[str, int]) -> str:

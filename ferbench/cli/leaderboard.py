@@ -26,6 +26,7 @@ def leaderboard(
     format: Annotated[Format, typer.Option(help="table, csv, md or json.")] = Format.table,
     sort: Annotated[str | None, typer.Option(help="Metric to rank by (default: the suite's first).")] = None,
     run: Annotated[str | None, typer.Option(help="Run whose rows are shown (default: the latest).")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the leaderboard of a folder of results.
@@ -35,11 +36,13 @@ def leaderboard(
         ferbench leaderboard
 
         ferbench leaderboard --out ferbench-runs --sort macro-f1 --format csv
+
+        ferbench leaderboard --sort my-metric --plugin my_metric.py
     """
     from ferbench.plugins import discover
     from ferbench.running.api import make_leaderboard
 
-    table = make_leaderboard(out or [Path("ferbench-runs")], discover(), run, sort)
+    table = make_leaderboard(out or [Path("ferbench-runs")], discover(files=plugin or ()), run, sort)
     print_table(table, "json" if json else format.value)
 
 

@@ -28,6 +28,7 @@ from ferbench.cli import (
     run,
     show,
     track,
+    transfer,
     ui,
 )
 from ferbench.errors import FerbenchError, InterruptedRunError
@@ -47,6 +48,7 @@ app.command("run", rich_help_panel="Benchmark")(run.run)
 app.command("leaderboard", rich_help_panel="Benchmark")(leaderboard.leaderboard)
 app.command("evaluate", rich_help_panel="Benchmark")(evaluate.evaluate)
 app.command("ensemble", rich_help_panel="Benchmark")(ensemble.ensemble)
+app.command("transfer", rich_help_panel="Benchmark")(transfer.transfer)
 app.command("predict", rich_help_panel="Benchmark")(predict.predict)
 app.command("import", rich_help_panel="Benchmark")(importing.import_file)
 app.command("pack", rich_help_panel="Benchmark")(pack.pack)

@@ -75,7 +75,7 @@ def run(
     print_table(result.leaderboard, "json" if json else "table")
     if not json:
         typer.echo(f"Written to {result.out / 'leaderboard.csv'} and .md; run {result.run_id}.")
-    sys.exit(1 if result.failed else 0)
+    sys.exit(1 if result.failed or result.faults else 0)
 
 
 run.__doc__ = EXAMPLES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ KINDS: tuple[Kind, ...] = ("models", "datasets", "samplers", "metrics", "suites"
 
 def show(
     name: Annotated[str, typer.Argument(help="A model, data set, sampler, metric, suite or weights.")],
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
 ) -> None:
     """Show one thing in full: citation, protocols or recipe, parameters, reported results.
@@ -25,12 +27,14 @@ def show(
         ferbench show small-cnn
 
         ferbench show fer2013 --json
+
+        ferbench show my-method --plugin my_method.py
     """
     from ferbench.cli import weights
     from ferbench.errors import UnknownNameError, did_you_mean
     from ferbench.plugins import discover
 
-    installed = discover()
+    installed = discover(files=plugin or ())
     trained = {item.name: item for item in weights.found(installed)}
     things = [_facts(installed, kind, name) for kind in KINDS if _has(installed, kind, name)]
     things += [weights.facts(installed, trained[name])] if name in trained else []

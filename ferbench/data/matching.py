@@ -1,4 +1,4 @@
-"""A finished model's classes beside those of the data: matched by canonical names, the rest left out and told."""
+"""A model's classes beside those of other data: matched by canonical names, the rest left out and told."""
 
 from __future__ import annotations
 
@@ -58,3 +58,19 @@ def match_classes(given: Sequence[str], wanted: Sequence[str]) -> Matching:
         raise DataError(f"classes of the data mean the same by canonical names: {', '.join(wanted)}")
     lacking = tuple(name for name, column in zip(wanted, columns, strict=True) if column is None)
     return Matching(columns, lacking, tuple(name for index, name in enumerate(given) if index not in columns))
+
+
+def shared_classes(known: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Names of ``wanted`` that mean one of ``known``, in the order of ``wanted``.
+
+    Raises DataError where fewer than two are left, or two of one side mean the same.
+    """
+    for names in (known, wanted):
+        if len({canonical(name) for name in names}) < len(names):
+            raise DataError(f"classes mean the same by canonical names: {', '.join(names)}")
+    meant = {canonical(name) for name in known}
+    shared = tuple(name for name in wanted if canonical(name) in meant)
+    if len(shared) < 2:
+        which = f"only the class {shared[0]}" if shared else "no class"
+        raise DataError(f"they share {which}: {', '.join(known)} and {', '.join(wanted)}")
+    return shared

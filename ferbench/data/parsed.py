@@ -65,7 +65,8 @@ def _samples(dataset: Dataset, samples: Samples) -> Samples:
     ids = _text(samples.ids, "ids")
     count = len(ids)
     _demand(ids.ndim == 1 and count > 0, "there are no samples")
-    _demand(len(np.unique(ids)) == count, "ids are not unique")
+    known, times = np.unique(ids, return_counts=True)
+    _demand(times.max() == 1, f"ids are not unique: {str(known[times.argmax()])!r} stands for {times.max():,} samples")
     _demand(len(samples.targets) == count, f"there are {len(samples.targets)} targets and {count} ids")
     origin = None if samples.origin is None else _text(samples.origin, "origin")
     groups = {name: _text(values, f"group {name}") for name, values in samples.groups.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ferbench.data import cache
 from ferbench.data.cache import Meta
-from ferbench.errors import DataError, MissingDataError
+from ferbench.errors import DataError, MissingDataError, PluginError
 from ferbench.nouns.dataset import Dataset, Parsed, ReadContext, Samples
 from ferbench.nouns.reference import resolve
 
@@ -139,7 +139,7 @@ def load(dataset: Dataset) -> Loaded:
         meta = cache.read_meta(root)
         if meta and meta.version != dataset.version:
             raise DataError(f"{root} was written by version {meta.version} of the data set, now {dataset.version}")
-        if meta:
+        if meta and (not dataset.bases or _bases_unchanged(dataset, meta)):
             return _open(dataset, root, meta)
     except DataError as error:
         if not dataset.embedded:
@@ -149,8 +149,27 @@ def load(dataset: Dataset) -> Loaded:
             ) from None
     if not dataset.embedded:
         raise MissingDataError(_how_to_get(dataset))
-    parsed = resolve(dataset.read)(None, ReadContext())
-    return _open(dataset, root, _keep(dataset, parsed, None, lambda: {"path": "", "bytes": 0, "sha256": ""}))
+    parsed, base = make(dataset)
+    return _open(dataset, root, _keep(dataset, parsed, None, lambda: {"path": "", "bytes": 0, "sha256": "", **base}))
+
+
+def make(dataset: Dataset) -> tuple[Parsed, dict[str, str]]:
+    """An embedded data set as its ``read`` makes it, and the fingerprints of its bases for :attr:`Meta.source`.
+
+    What is made from an incomplete copy is marked as that copy is. Raises MissingDataError where a base is not there.
+    """
+    bases = {base.name: base for base in dataset.bases}
+    found: dict[str, str] = {}
+
+    def find(name: str) -> Dataset:
+        if name not in bases:
+            raise PluginError(f"{dataset.name!r} reads {name!r}, which its `bases` do not name.")
+        return bases[name]
+
+    parsed = resolve(dataset.read)(None, ReadContext(registered=lambda name: _registered_other(name, find, found)))
+    partial = {base.name: load(base).partial for base in dataset.bases}
+    marks = "; ".join(f"{name}: {mark}" for name, mark in partial.items() if mark)
+    return replace(parsed, partial=parsed.partial or marks), found
 
 
 def status(dataset: Dataset) -> Status:
@@ -202,6 +221,13 @@ def _registered_other(name: str, find: Callable[[str], Dataset] | None, base: di
     loaded = load(other)
     base[f"{BASE}{dataset_root(other).name}"] = loaded.fingerprint
     return Parsed(loaded.samples, loaded.inputs, loaded.files, loaded.protocols, loaded.partial)
+
+
+def _bases_unchanged(dataset: Dataset, known: Meta) -> bool:
+    """Whether a data set made from others is still what they would make; those made from others in turn first."""
+    for base in dataset.bases:
+        load(base)
+    return _base_unchanged(known)
 
 
 def _base_unchanged(known: Meta) -> bool:

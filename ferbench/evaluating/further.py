@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from ferbench.data.matching import shared_classes
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, make_splits
 from ferbench.data.votes import votes_of
@@ -18,6 +19,7 @@ from ferbench.evaluating.scoring import Scorer, check_views
 from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule, split_protocol
+from ferbench.nouns.emotions import canonical
 from ferbench.nouns.settings import validated
 from ferbench.nouns.split import Split
 from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
@@ -104,9 +106,10 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
 def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> dict[str, Any]:
     """Score a finished cell again and keep predictions and metrics in ``evaluations/<id>``; return what was kept.
 
-    The same evaluation again is read, not computed. ``seen`` counts the test samples that the training knew. Raises
-    StoreError when it does not apply to the cell or weights are gone, DataError when the other data set has classes
-    that the model does not know.
+    The same evaluation again is read, not computed. ``seen`` counts the test samples that the training knew. Another
+    data set is scored over the classes that it shares with the cell's own, by canonical names; ``left_out`` counts the
+    test samples of each other class. Raises StoreError when it does not apply to the cell or weights are gone,
+    DataError when fewer than two classes are shared.
     """
     why = misfit(folder, wanted)
     if why:
@@ -117,7 +120,7 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     other, rule = wanted.other or (setup.loaded, setup.rule)
     dataset = other.dataset
     _check_alike(setup, other)
-    key = {
+    key: dict[str, Any] = {
         "weights": wanted.weights,
         "tta": (wanted.tta or setup.recipe.tta).model_dump(mode="json"),
         "dataset": dataset.name,
@@ -126,14 +129,17 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
     }
     target = folder.path / "evaluations" / digest(key)
     if not (target / "metrics.json").exists():
-        splits = make_splits(other, rule) if wanted.other else setup.splits
+        given = make_splits(other, rule) if wanted.other else setup.splits
+        narrowed = _over_shared_classes(setup, other, rule, given.test) if wanted.other else rule
+        splits = given if narrowed is rule else make_splits(other, narrowed)
         adapted = at_trained_size(setup) if wanted.other else setup
         scorer = load_scorer(
             adapted, folder, numerics_for(choose_device(device), setup.recipe.precision), wanted.weights
         )
         sides = {"val": splits.val, "test": splits.test}
         scored = {side: (split, _scores(scorer, setup, split, wanted.tta)) for side, split in sides.items()}
-        write_json(target / "evaluation.json", {**key, "seen": seen(setup, other, splits.test)})
+        known = {"seen": seen(setup, other, splits.test), "left_out": _left_out(given.test, splits.test.classes)}
+        write_json(target / "evaluation.json", {**key, **known})
         predictions = predictions_of(scored)
         votes = votes_of(other, predictions.classes, predictions.ids)
         write_evaluation(target, predictions, metrics_of(setup), dataset.task, {}, votes)
@@ -174,15 +180,41 @@ def _check_alike(setup: Setup, other: Loaded) -> None:
             )
 
 
+def _over_shared_classes(setup: Setup, other: Loaded, rule: ProtocolRule, test: Split) -> ProtocolRule:
+    """The other data set's protocol, narrowed to the classes that the cell's model tells apart.
+
+    Unchanged for finished models, which match classes by themselves, and where targets are not one class a sample.
+    """
+    if setup.model.predictor is not None or test.label_kind != "hard" or setup.splits.test.label_kind != "hard":
+        return rule
+    try:
+        shared = shared_classes(setup.classes, test.classes)
+    except DataError as error:
+        raise DataError(f"{setup.dataset.name} and {other.dataset.name} cannot be compared: {error}.") from None
+    return rule if shared == test.classes else replace(rule, classes=shared)
+
+
+def _left_out(test: Split, classes: tuple[str, ...]) -> dict[str, int]:
+    """How many test samples of each class are not among ``classes``."""
+    if classes == test.classes:
+        return {}
+    counts = np.bincount(test.targets, minlength=len(test.classes))
+    return {name: int(count) for name, count in zip(test.classes, counts, strict=True) if name not in classes}
+
+
 def _scores(scorer: Scorer, setup: Setup, split: Split, tta: TestViews | None) -> np.ndarray:
-    """Scores over the split's own classes, taken from the model's by name and brought to a sum of one."""
+    """Scores over the split's own classes, taken from the model's by canonical name; probabilities still sum to one."""
     if isinstance(scorer, PredictorScorer):
         return scorer.scores(split, tta)  # it matches classes by itself
-    unknown = [name for name in split.classes if name not in setup.classes]
+    known = {canonical(name): column for column, name in enumerate(setup.classes)}
+    unknown = [name for name in split.classes if canonical(name) not in known]
     if unknown:
         raise DataError(f"The model does not know {', '.join(unknown)}; it was trained on {', '.join(setup.classes)}.")
     scores = scorer.scores(split, tta)
-    if split.classes == setup.classes:
+    columns = [known[canonical(name)] for name in split.classes]
+    if columns == list(range(len(setup.classes))):
         return scores
-    chosen = scores[:, [setup.classes.index(name) for name in split.classes]]
+    chosen = scores[:, columns]
+    if split.label_kind in ("real", "multi-hot"):
+        return chosen
     return np.asarray(chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-12), np.float32)

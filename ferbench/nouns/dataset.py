@@ -131,6 +131,8 @@ class Dataset:
     where the data come from; it is printed when they are missing. ``place``: the file or folder itself, where the data
     set's name says it (``folder:PATH``), so that ``ferbench data add`` needs no path. ``public`` says that the licence
     lets sample pictures appear in published pages; what draws some of another data set says that they are to be kept.
+    ``bases`` are the data sets from which an embedded one is made: its ``read`` gets each by
+    ``context.registered(name)``, and is called anew when one of them has changed.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Dataset:
     modality: Modality = "image"
     inputs: tuple[str, ...] = ("image",)
     decode: Decode | str | None = None
+    bases: tuple[Dataset, ...] = ()
     embedded: bool = False
     synthetic: bool = False
     public: bool = False

@@ -20,10 +20,12 @@ class Family:
     """All objects whose name begins with ``prefix:``; ``make(argument)`` returns the one with that argument.
 
     ``make`` raises :class:`ferbench.UnknownNameError` for an argument that it does not know. ``examples`` are
-    arguments that are shown in lists.
+    arguments that are shown in lists. Where ``derives``, it is called with a second argument, a function that returns
+    any installed object of the same kind by its name.
     """
 
     prefix: str
-    make: Callable[[str], Any]
+    make: Callable[..., Any]
     description: str = ""
     examples: tuple[str, ...] = ()
+    derives: bool = False

@@ -23,7 +23,8 @@ class Reported:
     ``value`` is a fraction (0.702, not 70.2). ``locator`` says where it stands ("Table 2"). ``classes`` is the number
     of classes of the reported experiment (0: that of the protocol). ``selection`` is the rule by which the authors
     chose the checkpoint, ``extra_data`` what was used beyond the training set. ``caveat`` is shown beside the number.
-    ``method`` and ``paper`` are needed only for rows that have no model here (``ferbench_reported``).
+    ``method`` and ``paper`` are needed only for rows that stand by themselves (``ferbench_reported``); ``models`` are
+    those that report the same claim: in a table that has one of them, it stands once.
     """
 
     dataset: str
@@ -38,3 +39,4 @@ class Reported:
     caveat: str = ""
     method: str = ""
     paper: Paper | None = None
+    models: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from ferbench.errors import FerbenchError, PluginError, UnknownNameError, did_you_mean
@@ -160,6 +161,11 @@ class Installed:
         contents = Contents({**nothing, "models": {model.full_name: model}}, nothing, (), {})
         return replace(self, loaded=(*self.loaded, (PluginInfo(origin), contents)))
 
+    def plugins_of_dataset(self, dataset: Dataset) -> list[PluginInfo]:
+        """The plugins that add a data set and those from which it is made."""
+        bases = [info for base in dataset.bases for info in self.plugins_of_dataset(base)]
+        return [self.plugin_of("datasets", dataset.name), *bases]
+
     def _in_use(self) -> list[tuple[PluginInfo, Contents]]:
         return [(info, contents) for info, contents in self.loaded if contents is not None]
 
@@ -168,7 +174,9 @@ class Installed:
         for info, contents in self._in_use():
             item = contents.objects[kind].get(name)
             if item is None and colon and prefix in contents.families[kind]:
-                item = _made(kind, contents.families[kind][prefix], argument, info)
+                family = contents.families[kind][prefix]
+                of = partial(self._find, kind, expected=expected)
+                item = _made(kind, family, (argument, of) if family.derives else (argument,), info)
             if isinstance(item, expected):
                 return item
         raise UnknownNameError(self._unknown(kind, name))
@@ -234,12 +242,12 @@ class Installed:
         return "\n  ".join(lines)
 
 
-def _made(kind: Kind, family: Family, argument: str, info: PluginInfo) -> Any:
+def _made(kind: Kind, family: Family, given: tuple[Any, ...], info: PluginInfo) -> Any:
     """Make a family's object. Raises PluginError when the plugin fails or returns something else than was asked for."""
-    name = f"{family.prefix}:{argument}"
+    name = f"{family.prefix}:{given[0]}"
     try:
         with guarded(f"making {name!r}"):
-            item = family.make(argument)
+            item = family.make(*given)
     except Quarantined as cause:
         if isinstance(cause.__cause__, FerbenchError):
             raise cause.__cause__ from None

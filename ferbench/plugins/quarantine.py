@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
+from pydantic import BaseModel, ValidationError
 
 from ferbench import hookspecs
 from ferbench.errors import did_you_mean
@@ -24,7 +25,7 @@ from ferbench.nouns.model import Model
 from ferbench.nouns.paper import Reported
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
-from ferbench.nouns.settings import Options
+from ferbench.nouns.settings import Options, problems_of
 from ferbench.nouns.suite import Suite
 
 Kind = Literal["datasets", "models", "samplers", "metrics", "suites"]
@@ -83,9 +84,23 @@ def described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"ended the program (SystemExit: {text})"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
+    own = [frame for frame in frames if frame.filename != __file__ and not _NOT_ITS_OWN.search(frame.filename)]
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    made = _settings_in_the_making(error)
+    if made is not None and isinstance(error, ValidationError):
+        problems = "; ".join(str(problem) for problem in problems_of(error, made))
+        return f"gave {made.__name__} settings that it does not take: {problems:.700}{place}"
     return f"raised {type(error).__name__}: {text}{place}"
+
+
+_NOT_ITS_OWN = re.compile(r"importlib|[/\\]pydantic[/\\]")
+"""Files that stand between a plugin's own line and the error."""
+
+
+def _settings_in_the_making(error: BaseException) -> type[BaseModel] | None:
+    """The class of settings whose constructor raised: a ValidationError tells its title alone."""
+    makers = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((type(maker) for maker in reversed(makers) if isinstance(maker, BaseModel)), None)
 
 
 def contents_of(plugin: object) -> Contents:
@@ -211,6 +226,8 @@ def inner_fault(item: object) -> str:
             return (
                 f"data set {where} needs classes (or dimensions), each with a name of its own (given: {item.classes})"
             )
+        if item.bases and not item.embedded:
+            return f"data set {where} is made from others: it must be embedded"
         names = [protocol.name for protocol in item.protocols]
         if not names or len(set(names)) < len(names) or not all(_is_name(name) for name in names):
             return (

@@ -72,7 +72,8 @@ def all_claims(rows: Sequence[Row], extra: Sequence[Reported], metrics: Sequence
     """Reported numbers for the data sets of the rows, each once, with the name of its method."""
     datasets = {row.key["dataset"] for row in rows}
     named = [(item.method or row.model, item) for row in rows for item in reported_of(row.facts)]
-    named += [(item.method, item) for item in extra]
+    present = {row.model for row in rows}
+    named += [(item.method, item) for item in extra if present.isdisjoint(item.models)]
     kept: dict[tuple[Any, ...], tuple[str, Reported]] = {}
     for method, item in named:
         if item.dataset in datasets and item.metric in metrics:

@@ -21,6 +21,7 @@ from ferbench.plugins import Installed, discover
 from ferbench.reporting.board import Leaderboard
 from ferbench.reporting.formats import write
 from ferbench.reporting.leaderboard import build
+from ferbench.running.elsewhere import Elsewhere, score_elsewhere
 from ferbench.running.estimate import Estimate, estimate
 from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
@@ -40,13 +41,14 @@ DEVICE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. ``done`` and ``failed`` are cell ids."""
+    """What a run came to. ``done`` and ``failed`` are cell ids; ``faults`` is what went wrong on other data sets."""
 
     run_id: str
     out: Path
     done: tuple[str, ...]
     failed: tuple[str, ...]
     leaderboard: Leaderboard
+    faults: tuple[str, ...] = ()
 
 
 def run(
@@ -170,6 +172,7 @@ class Run:
         todo = self._announce(plan, store)
         if todo:
             self._train(plan, store, launcher, run_id, todo)
+        faults = self._score_elsewhere(plan, store, launcher)
         table = make_leaderboard([store.out], self.installed, run_id)
         write(table, store.out)
         self.installed.notify("ferbench_run_finished", event)
@@ -180,6 +183,7 @@ class Run:
             tuple(key for key, state in states.items() if state == "done"),
             tuple(key for key, state in states.items() if state == "failed"),
             table,
+            tuple(faults),
         )
 
     def _announce(self, plan: Plan, store: Store) -> list[PlannedCell]:
@@ -250,6 +254,19 @@ class Run:
                 f"{counted(len(todo), 'cell')}; a running one keeps what it had reached. The same command goes on from "
                 "there."
             ) from None
+
+    def _score_elsewhere(self, plan: Plan, store: Store, launcher: Launcher) -> list[str]:
+        """Score the cells on the suite's further data sets; say and return what went wrong."""
+        faults: list[str] = []
+        slot = make_slots(plan.run, cuda_devices(launcher))[0] if plan.suite.evaluate_on else None
+        for name in plan.suite.evaluate_on:
+            assert slot is not None
+            with self.console.status(f"Scoring on {name} …"):
+                other = Elsewhere(name, self.request.plugins)
+                faults += score_elsewhere(store, [cell.id for cell in plan.cells], other, launcher, slot)
+        for fault in faults:
+            self.console.print(fault, style="yellow", soft_wrap=True)
+        return faults
 
 
 def record_run(plan: Plan, store: Store, command: str = "") -> str:

@@ -106,6 +106,7 @@ class Planner:
         """Make the plan."""
         for metric in self.suite.metrics:
             self.installed.metric(metric)
+        suite = self.suite.model_copy(update={"evaluate_on": self._evaluated_on()})
         for part in parts_of(self.suite, self.request, self.installed):
             self._plan_part(part)
         narrowed = self.request.models or self.request.samplers
@@ -115,7 +116,16 @@ class Planner:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
         names = {row: ", ".join(names) for row, names in self.names.items()}
-        return Plan(self.suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
+        return Plan(suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
+
+    def _evaluated_on(self) -> tuple[str, ...]:
+        """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
+        names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
+        for name in names:
+            dataset = self.installed.dataset(name.partition("@")[0])
+            find_protocol(dataset, name.partition("@")[2])
+            load(dataset)
+        return names
 
     def _plan_part(self, part: Suite) -> None:
         """Plan a named row of the suite, or a suite without rows."""
@@ -260,7 +270,7 @@ class Planner:
         key = cell_id(row, seed, fold, requires, sources)
         if key not in self.cells:
             name = label(place, sampling, configured, seed, fold, inner)
-            data_plugin = self.installed.plugin_of("datasets", place.loaded.dataset.name)
+            data_plugins = self.installed.plugins_of_dataset(place.loaded.dataset)
             identity = {
                 "id": key,
                 "label": name,
@@ -270,7 +280,7 @@ class Planner:
                 "requires": requires,
                 "sources": sources,
             }
-            loads = what_to_load(self.installed, [*infos.values(), data_plugin], self.request.plugins)
+            loads = what_to_load(self.installed, [*infos.values(), *data_plugins], self.request.plugins)
             begun = self.cells[requires[start.role]].record if start.role else None
             seen = start.seen(row, begun)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)

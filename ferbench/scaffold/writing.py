@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Literal
@@ -43,12 +44,13 @@ _READERS: Mapping[tuple[Kind, Modality], tuple[str, ...]] = {
 }
 """What a package needs beside ferbench to read its data."""
 
-_TRY: Mapping[Kind, str] = {
-    "model": "ferbench run --suite demo -m $name -m small-cnn -m majority",
-    "dataset": "ferbench data add $name PATH",
-    "sampler": "ferbench run --suite demo -m small-cnn -s plain -s $name",
-    "metric": "ferbench run --suite demo -m small-cnn -m majority && ferbench leaderboard --sort $name",
+_TRY: Mapping[Kind, tuple[str, ...]] = {
+    "model": ("ferbench run --suite demo -m $name $rivals$plugin",),
+    "dataset": ("ferbench data add $name PATH$plugin", "ferbench run --suite demo -d $name $rivals$plugin"),
+    "sampler": ("ferbench run --suite demo -m small-cnn -s plain -s $name$plugin",),
+    "metric": ("ferbench run --suite demo $rivals", "ferbench leaderboard --sort $name$plugin"),
 }
+"""The commands that bring it into a table."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,10 @@ def write_plugin(wanted: Wanted, installed: Installed) -> list[Path]:
 
 def next_steps(wanted: Wanted) -> list[str]:
     """The commands that a user gives now."""
-    try_it = _trial(wanted)
     if wanted.single_file:
-        first, *others = try_it.split(" && ")
-        steps = f"{first} --plugin {wanted.target}" if "run" in first else first
-        return [f"ferbench check {wanted.target}", " && ".join([steps, *others])]
-    return [f"pip install -e {wanted.target}", f"ferbench check {wanted.name}", try_it]
+        return [f"ferbench check {wanted.target}", *_trial(wanted)]
+    pip = "pip" if find_spec("pip") else "uv pip"  # an environment that uv made has no pip of its own
+    return [f"{pip} install -e {wanted.target}", f"ferbench check {wanted.name}", *_trial(wanted)]
 
 
 def differs(kind: Kind) -> bool:
@@ -106,11 +106,13 @@ def differs(kind: Kind) -> bool:
     return kind in _OF_MODALITY
 
 
-def _trial(wanted: Wanted) -> str:
-    """The command that tries the plugin."""
-    if wanted.kind == "model" and wanted.modality != "image":
-        return f"ferbench run --suite demo -d DATASET -m {wanted.name}"
-    return Template(_TRY[wanted.kind]).substitute(name=wanted.name)
+def _trial(wanted: Wanted) -> list[str]:
+    """The commands that try the plugin; the demo suite's data and rivals are pictures and for pictures."""
+    rivals = "-m small-cnn -m majority"
+    if wanted.modality != "image" and differs(wanted.kind):
+        rivals = "-d DATASET" if wanted.kind == "model" else "-m MODEL"
+    plugin = f" --plugin {wanted.target}" if wanted.single_file else ""
+    return [Template(line).substitute(name=wanted.name, rivals=rivals, plugin=plugin) for line in _TRY[wanted.kind]]
 
 
 def _of(wanted: Wanted, template: str) -> str:
@@ -162,7 +164,7 @@ def _values(wanted: Wanted) -> dict[str, str]:
     }
     needed = ("ferbench>=0.1", *_READERS.get((wanted.kind, wanted.modality), ()))
     values["dependencies"] = ", ".join(f'"{name}"' for name in needed)
-    values["try_it"] = _trial(wanted)
+    values["try_it"] = "\n".join(_trial(wanted))
     values["body"] = _filled(_of(wanted, f"body_{wanted.kind}.md.txt"), values).strip()
     return values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ferbench.checking import kit as kits
+from ferbench.checking.apart import contents
 from ferbench.checking.kit import Kit
 from ferbench.checking.package import whole
 from ferbench.checking.target import Target, find_targets
@@ -77,6 +79,34 @@ def test_the_command_prints_objects_for_machines_and_ends_with_0(ferbench: Comma
     assert {frozenset(row) for row in answered.json} == {frozenset(keys)}
     assert {row["state"] for row in answered.json} == {"pass", "skip", "note"}
     assert {row["kind"] for row in answered.json} == {"plugin", "metrics"}
+
+
+@pytest.mark.usefixtures("quick_kit")
+def test_a_name_that_another_plugin_has_is_named_before_all_else(ferbench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "faketaken.py"
+    source = SOUND.replace("fake-share", "accuracy")
+    file.write_text("from ferbench import Metric, hookimpl\n" + source, encoding="utf-8")
+    shown = ferbench("check", file)
+    assert shown.code == 1
+    assert "✗ no other plugin has its names" in shown.out
+    assert "the metric name 'accuracy' is taken by the plugin 'builtin'" in shown.out
+    assert "metric accuracy" not in shown.out.splitlines()
+
+
+def test_an_installed_package_with_a_name_of_another_is_told_so(install: Install, tmp_path: Path) -> None:
+    install("late", SOUND.replace("fake-share", "accuracy"))
+    answers = tmp_path / "answers.jsonl"
+    contents(json.dumps({"plugin": "late", "file": "", "path": str(answers)}))
+    added, among_all = map(json.loads, answers.read_text(encoding="utf-8").splitlines())
+    assert [thing["name"] for thing in added["things"]] == ["accuracy"]
+    assert "is taken by the plugin 'builtin'" in among_all["taken"]
+
+
+def test_a_package_without_an_entry_point_is_told_what_it_lacks(ferbench: Command) -> None:
+    told = ferbench("check", "pluggy")
+    assert told.code == 2
+    assert "The package pluggy is installed, and has no entry point of the group 'ferbench'" in told.err
+    assert "[project.entry-points.ferbench]" in told.err
 
 
 def test_what_is_no_plugin_ends_with_2(ferbench: Command, tmp_path: Path) -> None:
@@ -148,7 +178,7 @@ def test_pytest_runs_the_checks_of_the_package_in_its_folder(install: Install, t
     command = [sys.executable, "-m", "pytest", "--ferbench", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-rA"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 failed, 6 passed, 1 skipped" in done.stdout
+    assert "2 failed, 7 passed, 1 skipped" in done.stdout
     assert "metrics fake-share: not so: right predictions are worth most, wrong ones least" in done.stdout
     assert "is it the other way round?" in done.stdout
     assert "Traceback" not in done.stdout

@@ -72,6 +72,17 @@ def test_a_download_is_added_once_and_then_known(ferbench: Command, download: Pa
     assert f"Data folder: {download.parent / 'data-root'}" in shown
 
 
+def test_a_data_set_of_a_file_is_added_shown_and_drawn(ferbench: Command, data_root: Path, tmp_path: Path) -> None:
+    file, download = tmp_path / "faketoys.py", tmp_path / "toys.txt"
+    file.write_text("from ferbench import Dataset, hookimpl\n" + TOYS, encoding="utf-8")
+    download.write_text("60")
+    assert "toys is registered: 60 samples" in ferbench("data", "add", "toys", download, "--plugin", file).out
+    assert ferbench("show", "toys", "--plugin", file, "--json").json["plugin"] == "faketoys"
+    picture = tmp_path / "toys.png"
+    assert ferbench("data", "preview", "toys", "--rows", 2, "--out", picture, "--plugin", file).code == 0
+    assert picture.exists()
+
+
 def test_an_incomplete_copy_needs_a_word_and_is_marked(ferbench: Command, download: Path) -> None:
     download.write_text("30")
     refused = ferbench("data", "add", "toys", download)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Command, Finished
 
-KEYS = {"cell", "evaluation", "weights", "tta", "dataset", "protocol", "fingerprint", "seen", "metrics"}
+KEYS = {"cell", "evaluation", "weights", "tta", "dataset", "protocol", "fingerprint", "seen", "left_out", "metrics"}
 
 
 def test_other_views_are_added_without_training(ferbench: Command, finished: Finished) -> None:
@@ -80,10 +81,16 @@ def test_test_samples_that_were_trained_on_are_counted_and_warned_of(ferbench: C
     assert words in ferbench(*mixed).err
 
 
-def test_another_plugin_s_data_set_may_be_named(ferbench: Command, finished: Finished) -> None:
-    refused = ferbench("evaluate", finished.cell("tiny").id, "--out", finished.out, "-d", "demo")
-    assert refused.code == 2
-    assert "The model does not know disgust, surprise, neutral" in refused.err
+def test_another_data_set_is_scored_over_the_classes_that_both_have(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("tiny")
+    done = ferbench("evaluate", cell.id, "--out", finished.out, "-d", "demo", "--device", "cpu")
+    assert done.code == 0
+    assert "over anger, fear, happiness, sadness; left out: 8 disgust, 58 surprise, 87 neutral" in done.err
+    facts = ferbench("evaluate", cell.id, "--out", finished.out, "-d", "demo", "--device", "cpu", "--json").json[0]
+    predictions = cell.predictions(facts["evaluation"])
+    assert facts["left_out"] == {"disgust": 8, "surprise": 58, "neutral": 87}
+    assert predictions.classes == ("anger", "fear", "happiness", "sadness")
+    np.testing.assert_allclose(predictions.scores.sum(axis=1), 1, atol=1e-5)
 
 
 def test_without_ids_the_latest_run_is_evaluated_and_what_does_not_apply_left_out(

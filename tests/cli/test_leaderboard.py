@@ -12,6 +12,17 @@ from ferbench.store.store import Store
 from tests.cli.conftest import Command, Finished
 from tests.contract import Contract
 
+ERRORS = """
+from ferbench import Metric, hookimpl
+
+def share(scored):
+    return float((scored.scores.argmax(axis=1) != scored.targets).mean())
+
+@hookimpl
+def ferbench_metrics():
+    yield Metric("errors", share, percent=True, higher_is_better=False)
+"""
+
 
 def test_every_form_shows_the_same_rows(ferbench: Command, finished: Finished) -> None:
     table = ferbench("leaderboard", "--out", finished.out)
@@ -35,6 +46,15 @@ def test_another_metric_sorts(ferbench: Command, finished: Finished) -> None:
     assert facts["metrics"][0] == "log-loss"
     means = [row["log-loss_mean"] for row in facts["rows"]]
     assert means == sorted(means), "less is better"
+
+
+def test_a_metric_of_a_file_sorts_what_was_run_before(ferbench: Command, finished: Finished, tmp_path: Path) -> None:
+    file = tmp_path / "fakeerrors.py"
+    file.write_text(ERRORS, encoding="utf-8")
+    facts = ferbench("leaderboard", "--out", finished.out, "--sort", "errors", "--plugin", file, "--json").json
+    assert facts["metrics"][0] == "errors"
+    for row in facts["rows"]:
+        assert row["errors_mean"] == pytest.approx(1 - row["accuracy_mean"])
 
 
 def test_an_earlier_run_is_shown_by_its_id(ferbench: Command, contract: Contract, finished: Finished) -> None:

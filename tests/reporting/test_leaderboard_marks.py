@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,6 +98,15 @@ def test_reported_numbers_are_shown_beside_the_measured_ones(out: OutFolder) -> 
     assert "on val" in claims["net"]["notes"] and "best of 250 epochs" in claims["net"]["notes"]
     assert all(row["rank"] is None for row in claims.values())
     assert [block.protocols for block in found.blocks] == [("official",), ("6-class",)]
+
+
+def test_a_claim_that_a_model_of_the_table_makes_itself_stands_once(out: OutFolder) -> None:
+    out.row("net@paper", [0.7], facts=claiming())
+    out.run()
+    listed = Reported("fer2013", "official", "test", "accuracy", 0.73, "Table of others", method="Net (Author)")
+    for models, shown in ((("net@paper", "rest"), {"net"}), (("net",), {"net", "Net (Author)"})):
+        found = board(out, reported=[replace(listed, models=models)])
+        assert set(by_model(found, "reported")) == shown
 
 
 def test_reported_numbers_of_protocols_that_were_not_run_share_one_table(out: OutFolder) -> None:

@@ -111,24 +111,52 @@ def test_live_interrupted_and_afterwards_hold_the_same(
 def test_a_server_that_is_killed_costs_one_message_and_is_caught_up_with(
     out: Path, serve: Serving, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    address, process = serve()
-    ids = [cell.id for cell in Store(out).cells]
-    run, watching = RunEvent(out, RUN, "bench", tuple(ids)), Observer()
-    watching.ferbench_run_started(run)
-    watching.ferbench_cell_finished(CellEvent(out, RUN, ids[0], "done", out / "cells" / ids[0]))
-    wait_for_cells(address, 1)
+    address, process, watching = half_followed(out, serve)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    rest_is_told(out, watching)
+    said = capfd.readouterr().err
+    assert said.count(f"{address} cannot be reached") == said.count("`ferbench track --out") == 1
+    serve()
+    catches_up(out, address)
+
+
+def test_a_server_that_hangs_costs_one_message_and_is_caught_up_with(
+    out: Path, serve: Serving, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address, process, watching = half_followed(out, serve)
+    monkeypatch.setattr("ferbench.tracking.observer.LAST_SECONDS", 2.0)
+    os.killpg(process.pid, signal.SIGSTOP)
+    rest_is_told(out, watching)
+    said = capfd.readouterr().err
+    assert said.count("did not take everything") == said.count("`ferbench track --out") == 1
+    os.killpg(process.pid, signal.SIGCONT)
+    catches_up(out, address)
+
+
+def half_followed(out: Path, serve: Serving) -> tuple[str, subprocess.Popen[bytes], Observer]:
+    """A run whose first cell a server holds."""
+    address, process = serve()
+    ids, watching = [cell.id for cell in Store(out).cells], Observer()
+    watching.ferbench_run_started(RunEvent(out, RUN, "bench", tuple(ids)))
+    watching.ferbench_cell_finished(CellEvent(out, RUN, ids[0], "done", out / "cells" / ids[0]))
+    wait_for_cells(address, 1)
+    return address, process, watching
+
+
+def rest_is_told(out: Path, watching: Observer) -> None:
+    """The run goes on to its end, and no cell waits for the server."""
+    ids = [cell.id for cell in Store(out).cells]
     for key in ids[1:]:
         began = time.monotonic()
         watching.ferbench_cell_finished(CellEvent(out, RUN, key, "done", out / "cells" / key))
         assert time.monotonic() - began < 5
-    watching.ferbench_run_finished(run)
-    said = capfd.readouterr().err
-    assert said.count(f"{address} cannot be reached") == said.count("`ferbench track --out") == 1
+    watching.ferbench_run_finished(RunEvent(out, RUN, "bench", tuple(ids)))
 
-    address, _ = serve()
-    catch_up(out)
+
+def catches_up(out: Path, address: str) -> None:
+    """``ferbench track`` brings the server to what it holds when told of everything afterwards."""
+    assert catch_up(out) > 0
     caught_up = put_away(address, "caught up")
     catch_up(out)
     assert caught_up == put_away(address, "afterwards")

@@ -73,7 +73,7 @@ def ferbench_models() -> Iterator[Model]:
         reported=(
             Reported(
                 dataset="fer2013",
-                protocol="subject-independent folds",
+                protocol="not-stated",
                 split="test",
                 metric="accuracy",
                 value=0.664,

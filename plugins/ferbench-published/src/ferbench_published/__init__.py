@@ -55,15 +55,39 @@ def ferbench_reported() -> Iterator[Reported]:
 
 
 def _fer2013() -> Iterator[Reported]:
-    yield _listed(1, "Saravanan 10-layer CNN", 0.605, "paper-80-20", "a random fifth", "copies may stand on both sides")
-    yield _listed(2, "AlexNet (Giannopoulos)", 0.65, OTHER, "a random quarter", "copies may stand on both sides")
-    yield _listed(3, "GoogLeNet (Giannopoulos)", 0.652, OTHER, NOT_STATED)
-    yield _listed(4, "Mollahosseini Inception", 0.664, OTHER, NOT_STATED)
-    yield _listed(5, "Xception (Chand)", 0.6857, OTHER, NOT_STATED, "no code was published")
-    yield _listed(6, "Deep-Emotion", 0.7002, "official", "test", "users of the public port report 47 to 52 %")
-    yield _listed(7, "Inception (Pramerdorfer)", 0.716, "official", "test")
-    yield _listed(8, "Tang L2-SVM CNN", 0.712, "official", "test", "the challenge's winner, 2013")
-    yield _listed(9, "ResNet (Pramerdorfer)", 0.724, "official", "test")
+    yield _listed(
+        1,
+        "Saravanan 10-layer CNN",
+        0.605,
+        "paper-80-20",
+        "a random fifth",
+        "copies may stand on both sides",
+        models=("saravanan",),
+    )
+    yield _listed(
+        2,
+        "AlexNet (Giannopoulos)",
+        0.65,
+        OTHER,
+        "a random quarter",
+        "copies may stand on both sides",
+        models=("alexnet",),
+    )
+    yield _listed(3, "GoogLeNet (Giannopoulos)", 0.652, OTHER, NOT_STATED, models=("googlenet",))
+    yield _listed(4, "Mollahosseini Inception", 0.664, OTHER, NOT_STATED, models=("mollahosseini",))
+    yield _listed(5, "Xception (Chand)", 0.6857, OTHER, NOT_STATED, "no code was published", models=("xception",))
+    yield _listed(
+        6,
+        "Deep-Emotion",
+        0.7002,
+        "official",
+        "test",
+        "users of the public port report 47 to 52 %",
+        models=("deep-emotion",),
+    )
+    yield _listed(7, "Inception (Pramerdorfer)", 0.716, "official", "test", models=("pramerdorfer-inception",))
+    yield _listed(8, "Tang L2-SVM CNN", 0.712, "official", "test", "the challenge's winner, 2013", models=("tang-svm",))
+    yield _listed(9, "ResNet (Pramerdorfer)", 0.724, "official", "test", models=("pramerdorfer-resnet",))
     yield _listed(
         10,
         "VGG (Pramerdorfer)",
@@ -71,6 +95,7 @@ def _fer2013() -> Iterator[Reported]:
         "official",
         "test",
         "probably a slip for 72.7 %",
+        models=("pramerdorfer-vgg",),
     )
     yield _listed(
         10,
@@ -80,6 +105,7 @@ def _fer2013() -> Iterator[Reported]:
         "val",
         "the authors' code takes PublicTest for test and chooses on PrivateTest",
         selection="on PrivateTest",
+        models=("khaireddin-vgg@paper",),
     )
     yield Reported(
         dataset="fer2013",
@@ -93,11 +119,19 @@ def _fer2013() -> Iterator[Reported]:
         caveat="disputed: oversampling before the division would alone give 82 to 87 %, and their order is not stated",
         method="CNN-LSTM or CNN with attention (Adel)",
         paper=FER2013_TABLE,
+        models=("cnn-attention",),
     )
 
 
 def _listed(
-    row: int, method: str, value: float, protocol: str, split: str, caveat: str = "", selection: str = "not stated"
+    row: int,
+    method: str,
+    value: float,
+    protocol: str,
+    split: str,
+    caveat: str = "",
+    selection: str = "not stated",
+    models: tuple[str, ...] = (),
 ) -> Reported:
     return Reported(
         dataset="fer2013",
@@ -111,6 +145,7 @@ def _listed(
         caveat=caveat,
         method=method,
         paper=FER2013_TABLE,
+        models=models,
     )
 
 

@@ -96,7 +96,7 @@ def ferbench_models() -> Iterator[Model]:
 
 REPORTED = Reported(
     dataset="fer2013",
-    protocol="not stated",
+    protocol="not-stated",
     split="test",
     metric="accuracy",
     value=0.6857,

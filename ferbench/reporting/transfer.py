@@ -1,0 +1,132 @@
+"""The transfer matrix: what was trained on one data set and tested on others, from stored evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferbench.errors import StoreError
+from ferbench.nouns.metric import Metric, Scored
+from ferbench.nouns.recipe import Recipe
+from ferbench.nouns.settings import validated
+from ferbench.reporting.collecting import collect
+from ferbench.reporting.rows import Cell, Row
+from ferbench.reporting.statistics import Replicates, Resampling, estimate
+from ferbench.store.files import read_object
+
+Tested = tuple[Scored, Mapping[str, Any]]
+"""Test predictions of one training, and what its evaluation notes beside them."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One field of the matrix: a row's score on the test side of ``tested``.
+
+    ``mean`` over ``models`` trainings, with its 95 % interval. ``n`` test samples of ``classes``; ``left_out`` those of
+    classes that the model does not know, ``seen`` those that its training knew.
+    """
+
+    method: str
+    trained: str
+    tested: str
+    metric: str
+    mean: float
+    ci_low: float
+    ci_high: float
+    models: int
+    n: int
+    classes: tuple[str, ...]
+    left_out: int
+    seen: int
+
+
+def transfer_matrix(outs: Sequence[Path], metric: Metric, run: str | None = None) -> list[Transfer]:
+    """Every row of a run (default: the latest) on its own test side, then on each data set it was also scored on.
+
+    Evaluations with the chosen weights and the recipe's own views count, no others. Raises StoreError when a file is
+    damaged or the metric cannot be computed.
+    """
+    found = []
+    for row in collect(outs, run).rows:
+        if row.facts["task"] not in metric.tasks:
+            continue
+        key = row.key
+        own = f"{key['dataset']}@{key['protocol']}"
+        name = row.name or row.model + (f" + {key['sampler']}" if key["sampler"] != "plain" else "")
+        fields: dict[str, list[Tested]] = {own: [(scored, {}) for scored in row.scored], **_elsewhere(row, metric.name)}
+        found += [_field(name, own, tested, metric, of, row.id) for tested, of in fields.items()]
+    return found
+
+
+def _elsewhere(row: Row, metric: str) -> dict[str, list[Tested]]:
+    """What each cell scored on other data sets to which the metric applies, by ``NAME@PROTOCOL``."""
+    found: dict[str, list[Tested]] = {}
+    own = (row.key["dataset"], row.key["protocol"])
+    for cell in row.cells:
+        for key in cell.folder.evaluations():
+            facts = read_object(cell.folder.path / "evaluations" / key / "evaluation.json")
+            there = (facts["dataset"], facts["protocol"])
+            computed = metric in cell.folder.metrics(key).get("test", {})
+            if there != own and facts["weights"] == "best" and facts["tta"] == _own_views(cell) and computed:
+                test = cell.folder.predictions(key).side("test")
+                order = np.argsort(test.ids)
+                scored = Scored(test.targets[order], test.scores[order].astype(np.float64), test.classes)
+                found.setdefault("@".join(there), []).append((scored, facts))
+    return found
+
+
+def _own_views(cell: Cell) -> Any:
+    """The views of the cell's recipe; an estimator's holds none, and has the usual one."""
+    return validated(Recipe, cell.record["row"]["recipe"], "recipe").tta.model_dump(mode="json")
+
+
+def _field(
+    method: str,
+    trained: str,
+    tested: str,
+    metric: Metric,
+    of: Sequence[Tested],
+    row_id: str,
+) -> Transfer:
+    seeds, facts = [scored for scored, _ in of], of[0][1]
+    first = seeds[0]
+    if any(not np.array_equal(scored.targets, first.targets) for scored in seeds[1:]):
+        raise StoreError(f"{method}, trained on {trained}: its seeds were tested on different samples of {tested}.")
+    resampling = Resampling(np.arange(len(first.targets)), f"{tested} {len(first.targets)}")
+    try:
+        value = estimate(metric, Replicates(seeds, resampling), f"{row_id} {tested} {metric.name}")
+    except Exception as error:  # a plugin's metric may raise anything
+        raise StoreError(
+            f"{metric.name} of {method} on {tested} cannot be computed ({type(error).__name__}: {error})."
+        ) from error
+    seen = facts.get("seen", {})
+    return Transfer(
+        method,
+        trained,
+        tested,
+        metric.name,
+        value.mean,
+        value.low,
+        value.high,
+        len(seeds),
+        len(first.targets),
+        first.classes,
+        sum(facts.get("left_out", {}).values()),
+        int(seen.get("train", 0)) + int(seen.get("val", 0)),
+    )
+
+
+def as_records(fields: Sequence[Transfer]) -> list[dict[str, Any]]:
+    """Plain data, unrounded; undefined numbers are None."""
+    return [
+        {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(field).items()
+        }
+        for field in fields
+    ]

@@ -1,0 +1,110 @@
+"""Data sets that are made from other installed data sets."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ferbench
+from ferbench import Dataset, MissingDataError, Parsed, PluginError, ReadContext
+from ferbench.data.registry import add, load
+from tests.data.conftest import read_toys, toy_dataset
+
+
+def read_double(path: Path | None, context: ReadContext) -> Parsed:
+    """Every toy, once as it is and once upside down."""
+    base = context.registered("toys")
+    assert base.inputs is not None and base.samples.origin is not None
+    pictures = np.asarray(base.inputs["image"])
+    samples = replace(
+        base.samples,
+        ids=np.concatenate([base.samples.ids, np.char.add(base.samples.ids.astype(str), "-flipped")]),
+        targets=np.tile(base.samples.targets, 2),
+        origin=np.tile(base.samples.origin, 2),
+        columns={},
+        hashes=None,
+    )
+    return Parsed(samples, {"image": np.concatenate([pictures, pictures[:, ::-1]])})
+
+
+@pytest.fixture
+def toys() -> Dataset:
+    """The base."""
+    return toy_dataset(read_toys)
+
+
+def double_of(*bases: Dataset) -> Dataset:
+    """The data set that is made from the toys."""
+    return toy_dataset(read_double, name="double:toys", embedded=True, bases=bases)
+
+
+def register(toys: Dataset, folder: Path, words: str, allow_partial: bool = False) -> None:
+    """Add a copy of the base."""
+    file = folder / "toys.txt"
+    file.write_text(words)
+    add(toys, file, allow_partial)
+
+
+def test_a_derived_set_is_made_when_it_is_first_used(toys: Dataset, tmp_path: Path) -> None:
+    """Nothing is added for it; its base must be there."""
+    with pytest.raises(MissingDataError, match="data set 'toys' is not on this machine"):
+        load(double_of(toys))
+    register(toys, tmp_path, "toys")
+    assert len(load(double_of(toys)).samples.ids) == 120
+
+
+def test_a_derived_set_follows_its_base(toys: Dataset, tmp_path: Path) -> None:
+    """Other pixels in the base are other pixels in what is made from it; the same are not read again."""
+    register(toys, tmp_path, "toys")
+    first = load(double_of(toys))
+    unread = replace(double_of(toys), read=lambda path, context: pytest.fail("read again"))
+    assert load(unread).fingerprint == first.fingerprint
+    register(toys, tmp_path, "toys, other")
+    assert load(double_of(toys)).fingerprint != first.fingerprint
+
+
+def test_what_is_made_from_a_partial_copy_is_marked(toys: Dataset, tmp_path: Path) -> None:
+    """The mark of the base is handed on, with its name."""
+    register(toys, tmp_path, "toys, half", allow_partial=True)
+    assert load(double_of(toys)).partial == f"toys: {load(toys).partial}"
+
+
+def test_a_derived_set_reads_its_bases_alone(toys: Dataset, tmp_path: Path) -> None:
+    """A base that is not declared would not be followed when it changes."""
+    register(toys, tmp_path, "toys")
+    with pytest.raises(PluginError, match="'double:toys' reads 'toys', which its `bases` do not name"):
+        load(double_of())
+
+
+def test_a_family_may_derive_from_what_is_installed(tmp_path: Path) -> None:
+    """A run on a derived set loads the plugins of both, and the copy is as synthetic as its base."""
+    plugin = tmp_path / "upside.py"
+    plugin.write_text(
+        textwrap.dedent(
+            """
+            from dataclasses import replace
+            from ferbench import Family, Parsed, hookimpl
+
+            def read(path, context):
+                base = context.registered("demo")
+                return Parsed(base.samples, {"image": base.inputs["image"][:, ::-1]})
+
+            def make(name, find):
+                base = find(name)
+                return replace(base, name="upside:" + name, read=read, bases=(base,), embedded=True)
+
+            @hookimpl
+            def ferbench_datasets():
+                yield Family("upside", make, derives=True)
+            """
+        )
+    )
+    result = ferbench.run(
+        suite="demo", datasets=["upside:demo"], models=["majority"], out=tmp_path / "out", plugins=[plugin]
+    )
+    assert not result.failed
+    assert (tmp_path / "out" / "leaderboard.csv").read_text().count("upside:demo") == 1
