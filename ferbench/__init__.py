@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Solarize,
     )
     from ferbench.nouns.dataset import Dataset, Fold, Parsed, ProtocolRule, ReadContext, Samples
-    from ferbench.nouns.emotions import EMOTIONS, LabelKind, Modality, Side, Task
+    from ferbench.nouns.emotions import EMOTIONS, LabelKind, Modality, Side, Task, canonical
     from ferbench.nouns.event import CellEvent, RunEvent
     from ferbench.nouns.family import PLUGIN_API, Family, hookimpl
     from ferbench.nouns.geometry import (
@@ -103,7 +103,7 @@ _HOMES = {
         "AutoAugment AutoContrast ColorJitter Equalize GaussianBlur Posterize RandAugment Sharpness Solarize"
     ),
     "ferbench.nouns.dataset": "Dataset Fold Parsed ProtocolRule ReadContext Samples",
-    "ferbench.nouns.emotions": "EMOTIONS LabelKind Modality Side Task",
+    "ferbench.nouns.emotions": "EMOTIONS LabelKind Modality Side Task canonical",
     "ferbench.nouns.event": "CellEvent RunEvent",
     "ferbench.nouns.family": "Family PLUGIN_API hookimpl",
     "ferbench.nouns.geometry": (
@@ -254,6 +254,7 @@ __all__ = [
     "View",
     "Weights",
     "XavierInit",
+    "canonical",
     "carve",
     "given_split",
     "grouped_holdout",

@@ -30,6 +30,7 @@ from ferbench import (
     Side,
     SuiteRow,
     Task,
+    canonical,
     walk_download,
 )
 from ferbench.nouns.emotions import LABEL_KIND_OF_TASK
@@ -104,6 +105,7 @@ def test_words_that_nouns_share_are_these() -> None:
     assert get_args(Side) == ("train", "val", "test")
     assert EMOTIONS[:3] == ("anger", "disgust", "fear")
     assert len(set(EMOTIONS)) == 8
+    assert {canonical("Happy"), canonical(" JOY "), canonical("happiness")} == {"happiness"}
 
 
 def test_every_fault_is_one_that_a_user_can_mend() -> None:

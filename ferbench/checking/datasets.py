@@ -74,7 +74,7 @@ def counts(subject: Subject[Dataset]) -> Outcome:
     if loaded is None:
         file = "" if subject.info.package else f" --plugin {subject.info.location}"
         return skipped(f"{ABSENT}: ferbench data add {subject.item.name} PATH{file}")
-    found = len(loaded.samples.ids)
+    found = len(loaded.samples.ids) + len(loaded.corrupted)
     if loaded.partial:
         return noted(f"{found:,} samples; the copy on this machine is not whole: {loaded.partial}")
     promised = [int(number.replace(",", "")) for number in NUMBER.findall(subject.item.description)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ app = typer.Typer(
 )
 
 
+_SHOWN = 5
+
+
 @app.command("status")
 def status(json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False) -> None:
     """Say which data sets and weights are on this machine.
@@ -25,12 +29,13 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print an array of 
         ferbench data status
     """
     from ferbench.cli import weights
-    from ferbench.data.registry import data_root
+    from ferbench.data.registry import data_root, registered_beside
     from ferbench.data.registry import status as status_of
     from ferbench.plugins import discover
 
     installed = discover()
-    found = [status_of(installed.dataset(name)) for name in installed.names("datasets")]
+    names = installed.names("datasets")
+    found = [*(status_of(installed.dataset(name)) for name in names), *registered_beside(names)]
     trained = weights.found(installed)
     if json:
         from json import dumps
@@ -51,7 +56,10 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print an array of 
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Name of a data set, or of weights.")],
-    path: Annotated[Path, typer.Argument(help="The download: an archive, file or folder; a file of weights.")],
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="The download: an archive, file or folder; a file of weights. Not for folder:PATH."),
+    ] = None,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Take an incomplete or altered copy; every row is marked.")
     ] = False,
@@ -65,6 +73,8 @@ def add(
     Examples:
 
         ferbench data add fer2013 fer2013.tar.gz
+
+        ferbench data add folder:faces
 
         ferbench data add my-faces faces.zip --plugin my_faces.py
 
@@ -80,10 +90,13 @@ def add(
     from ferbench.plugins import discover
 
     installed = discover(files=plugin or ())
-    if weights.are_weights(installed, name, path, trained_on):
+    if path is not None and weights.are_weights(installed, name, path, trained_on):
         weights.add_file(installed, name, path, trained_on, classes, json)
         return
     dataset = installed.dataset(name)
+    path = path or (Path(dataset.place) if dataset.place else None)
+    if path is None:
+        raise SettingsError([Problem(name, f"say where it lies: ferbench data add {name} PATH")])
     if trained_on or classes:
         raise SettingsError([Problem(name, "it is a data set; --trained-on and --classes are for weights")])
     result = register(dataset, path, allow_partial, installed.dataset)
@@ -97,6 +110,8 @@ def add(
     typer.echo(f"Protocols: {', '.join(f'{name}@{protocol}' for protocol in result.protocols)}")
     for note in result.notes:
         typer.echo(note)
+    if result.corrupted:
+        typer.secho(_corrupted(result.corrupted), fg="yellow")
     if result.partial:
         typer.secho(f"Every row made from it is marked: {result.partial}", fg="yellow")
 
@@ -119,10 +134,11 @@ def preview(
     from ferbench.data.registry import load
     from ferbench.evaluating.previewing import write_preview
     from ferbench.evaluating.setup import find_protocol
+    from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
 
     installed = discover(files=plugin or ())
-    dataset_name, _, protocol = name.partition("@")
+    dataset_name, protocol = split_protocol(name)
     dataset = installed.dataset(dataset_name)
     rule = find_protocol(dataset, protocol)
     write_preview(load(dataset), rule, installed.model(model), out, rows, seed)
@@ -141,6 +157,7 @@ def _facts(item: Status) -> dict[str, Any]:
         "fingerprint": meta.fingerprint if meta else None,
         "protocols": list(meta.protocols) if meta else [],
         "partial": meta.partial if meta else "",
+        "corrupted": list(meta.corrupted) if meta else [],
     }
 
 
@@ -149,5 +166,14 @@ def _detail(item: Status) -> str:
         return f"ferbench show {item.dataset} says where to get it"
     if item.meta is None:
         return item.cause or "made on first use"
-    marks = f" ({item.meta.partial})" if item.meta.partial else ""
-    return f"{item.meta.samples:,} samples, {item.meta.fingerprint}{marks}"
+    broken = f"{len(item.meta.corrupted):,} corrupted files left out" if item.meta.corrupted else ""
+    marks = "; ".join(filter(None, [item.meta.partial, broken]))
+    return f"{item.meta.samples:,} samples, {item.meta.fingerprint}" + (f" ({marks})" if marks else "")
+
+
+def _corrupted(faults: Sequence[str]) -> str:
+    """The head of a list of files that cannot be read, a line each."""
+    head = f"{len(faults):,} corrupted file{'s' if len(faults) > 1 else ''} left out; a suite must allow them:"
+    shown = [f"  {fault}" for fault in faults[:_SHOWN]]
+    rest = [f"  and {len(faults) - _SHOWN:,} more: ferbench data status --json"] if len(faults) > _SHOWN else []
+    return "\n".join([head, *shown, *rest])

@@ -33,7 +33,8 @@ class Meta:
 
     ``protocols``: those that the copy offers, empty for all. ``arrays``: file name and size in bytes by role (``ids``,
     ``input image``, ``group subject``, …). ``root``: folder of a streamed set's files, empty otherwise. ``source``:
-    path, size and SHA-256 of the download, and the fingerprint of each data set on which it was built.
+    path, size and SHA-256 of the download, and the fingerprint of each data set on which it was built. ``corrupted``:
+    the files that cannot be read, "file: why".
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Meta:
     source: Mapping[str, str | int]
     root: str = ""
     arrays: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    corrupted: tuple[str, ...] = ()
     schema: int = SCHEMA
 
 
@@ -62,6 +64,7 @@ def read_meta(root: Path) -> Meta | None:
     try:
         for name in ("protocols", "notes"):
             plain[name] = tuple(plain[name])
+        plain["corrupted"] = tuple(plain.get("corrupted", ()))
         plain["arrays"] = {role: (str(file), int(size)) for role, (file, size) in plain["arrays"].items()}
         return Meta(**plain)
     except (TypeError, KeyError, ValueError, AttributeError) as error:

@@ -42,18 +42,20 @@ def _joint_hash(parts: Sequence[np.ndarray]) -> bytes:
     return hasher.digest()
 
 
-def file_hashes(dataset: Dataset, root: Path, files: Sequence[str]) -> np.ndarray:
+def file_hashes(dataset: Dataset, root: Path, files: Sequence[str], boxes: np.ndarray | None = None) -> np.ndarray:
     """Return a hash of each file's content, uint64 [n]; of what it decodes to where an embedded set has no files.
 
-    Raises DataError when one cannot be read.
+    ``boxes``: the part of each file that is read, [n, 4]; two parts of one file are two samples. Raises DataError when
+    a file cannot be read.
     """
     if dataset.embedded:
         decode, rng = resolve(dataset.decode), np.random.default_rng(0)
-        decoded = [decode(root / name, View(), rng) for name in files]
+        views = [View(box=box) for box in boxes_of(boxes, len(files))]
+        decoded = [decode(root / name, view, rng) for name, view in zip(files, views, strict=True)]
         return _digests([_joint_hash([sample[name] for name in sorted(sample)]) for sample in decoded])
     digests = []
-    for name in files:
-        hasher = hashlib.blake2b(digest_size=8)
+    for name, box in zip(files, boxes_of(boxes, len(files)), strict=True):
+        hasher = hashlib.blake2b(b"" if box is None else repr(box).encode(), digest_size=8)
         try:
             with (root / name).open("rb") as stream:
                 while block := stream.read(_BLOCK):
@@ -62,6 +64,13 @@ def file_hashes(dataset: Dataset, root: Path, files: Sequence[str]) -> np.ndarra
             raise DataError(f"{root / name} cannot be read: {error.strerror}.") from None
         digests.append(hasher.digest())
     return _digests(digests)
+
+
+def boxes_of(boxes: np.ndarray | None, count: int) -> list[tuple[int, int, int, int] | None]:
+    """Return the box of each of ``count`` files from the column ``box`` (integers [n, 4]), None where there is none."""
+    if boxes is None:
+        return [None] * count
+    return [(int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in boxes]
 
 
 def fingerprint(samples: Samples, classes: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> str:
@@ -102,7 +111,8 @@ def source_identity(path: Path) -> dict[str, str | int]:
         for file in sorted(path.rglob("*")):
             facts = file.lstat()
             size += facts.st_size
-            hasher.update(f"{file.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+            name = str(file.relative_to(path)).encode("utf-8", "surrogateescape")  # a name need not be text
+            hasher.update(name + f"\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
         return {"path": str(path), "bytes": size, "sha256": hasher.hexdigest()}
     with path.open("rb", buffering=0) as stream:
         while block := stream.read(_BLOCK):

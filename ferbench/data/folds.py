@@ -68,7 +68,12 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     _check_sides(place, rows, len(samples.ids))
     classes = rule.classes or loaded.dataset.classes
     _check_classes(place, targets["train"], classes, kinds["train"])
-    return Sides(rows, targets, kinds, classes, _leaks(place, samples, rule, rows))
+    return Sides(rows, targets, kinds, classes, (*_left_out(loaded), *_leaks(place, samples, rule, rows)))
+
+
+def _left_out(loaded: Loaded) -> tuple[str, ...]:
+    count = len(loaded.corrupted)
+    return (f"{count:,} corrupted file{'s' if count > 1 else ''} of the copy left out",) if count else ()
 
 
 def _divided(loaded: Loaded, rule: ProtocolRule) -> Sequence[Fold]:

@@ -33,6 +33,7 @@ def checked(dataset: Dataset, parsed: Parsed) -> Parsed:
             _demand(len(files) == count, f"there are {len(files)} files and {count} ids")
             outside = next((f for f in files if PurePosixPath(f).is_absolute() or ".." in PurePosixPath(f).parts), None)
             _demand(outside is None, f"the file {outside!r} lies outside of the data set's folder")
+        _demand(files is not None or "box" not in samples.columns, "a column 'box' is for files that are streamed")
         known = [rule.name for rule in dataset.protocols]
         unknown = [name for name in parsed.protocols or () if name not in known]
         _demand(not unknown, f"protocols {unknown} are not among {known}")
@@ -72,6 +73,8 @@ def _samples(dataset: Dataset, samples: Samples) -> Samples:
     columns = _plain(samples.columns)
     if "votes" in columns:
         _votes(columns["votes"], (count, len(dataset.classes)))
+    if "box" in columns:
+        _demand(columns["box"].shape == (count, 4) and columns["box"].dtype.kind == "i", "boxes are no integers [n, 4]")
     for name, values in {"origin": origin, **groups, **columns}.items():
         _demand(values is None or len(values) == count, f"{name!r} does not have {count} values")
     return Samples(ids, _targets(dataset, samples.targets), origin, groups, columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ class Registered:
     notes: tuple[str, ...]
     root: Path
     already: bool = False
+    corrupted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Loaded:
 
     ``inputs``: uint8 [n, ...] by name, memory-mapped; or ``files`` below ``root`` for a streamed set. ``protocols``
     are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download;
-    ``notes`` are what its reader said of it.
+    ``notes`` are what its reader said of it; ``corrupted`` the files that it could not read, "file: why".
     """
 
     dataset: Dataset
@@ -57,6 +58,7 @@ class Loaded:
     partial: str
     source: str = ""
     notes: tuple[str, ...] = ()
+    corrupted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,24 @@ def status(dataset: Dataset) -> Status:
     return Status(dataset.name, "registered" if meta else "missing", meta=meta)
 
 
+def registered_beside(known: Collection[str]) -> list[Status]:
+    """Return what is registered under names that are not ``known``: those of families (``folder:PATH``) among them."""
+    found = []
+    for root in sorted((data_root() / "datasets").glob("*")):
+        try:
+            meta = cache.read_meta(root)
+        except DataError:
+            continue  # the data set of that name says so, where it is known
+        if meta is None or meta.dataset in known:
+            continue
+        try:
+            cache.check(root, meta)
+            found.append(Status(meta.dataset, "registered", meta=meta))
+        except DataError as error:
+            found.append(Status(meta.dataset, "damaged", str(error)))
+    return found
+
+
 def _usable(dataset: Dataset) -> Meta | None:
     try:
         meta = cache.read_meta(dataset_root(dataset))
@@ -236,7 +256,8 @@ def _keep(
         if source is not None and not source.is_dir():
             raise DataError(f"{dataset.name!r} reads its files one by one: unpack {source}, and add the folder.")
         shapes = {}
-        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files)
+        boxes = parsed.samples.columns.get("box")
+        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files, boxes)
         contents = {"files": np.asarray(parsed.files)}
     else:
         inputs = dict(parsed.inputs or {})
@@ -254,6 +275,7 @@ def _keep(
         notes=parsed.notes,
         source=dict(identity()),
         root=str(source) if source and parsed.files is not None else "",
+        corrupted=parsed.corrupted,
     )
     return cache.write(dataset_root(dataset), meta, {**contents, **_roles(samples)})
 
@@ -292,6 +314,7 @@ def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
         partial=meta.partial,
         source=Path(str(meta.source.get("path", ""))).name,
         notes=meta.notes,
+        corrupted=meta.corrupted,
     )
 
 
@@ -310,6 +333,7 @@ def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Register
         notes=meta.notes,
         root=dataset_root(dataset) / meta.fingerprint,
         already=already,
+        corrupted=meta.corrupted,
     )
 
 
@@ -327,7 +351,7 @@ def _how_to_get(dataset: Dataset) -> str:
             f"  What it is:       {dataset.description}",
             f"  Licence:          {dataset.licence or 'not stated'}",
             f"  Where to get it:  {dataset.how_to_get or 'not stated'}",
-            f"  Then run:         ferbench data add {dataset.name} PATH",
+            f"  Then run:         ferbench data add {dataset.name}{'' if dataset.place else ' PATH'}",
             "To try ferbench without any download: ferbench run --suite demo",
         ]
     )

@@ -99,7 +99,9 @@ def _side(loaded: Loaded, sides: Sides, side: Side) -> ArraySplit | StreamSplit:
         return ArraySplit(loaded.inputs, rows, ids, targets, hashes, sides.classes, kind, groups)
     assert loaded.files is not None and loaded.dataset.decode is not None  # checked when the data were added
     files, decode = tuple(loaded.files[i] for i in rows), loaded.dataset.decode
-    return StreamSplit(loaded.root, files, decode, ids, targets, hashes, sides.classes, kind, groups)
+    boxes = samples.columns.get("box")
+    boxes = None if boxes is None else boxes[rows]
+    return StreamSplit(loaded.root, files, decode, ids, targets, hashes, sides.classes, kind, groups, boxes)
 
 
 def _labels(split: Split, targets: np.ndarray, count: int) -> tuple[np.ndarray, LabelKind]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ferbench.data.fingerprint import boxes_of
 from ferbench.errors import DataError, FerbenchError
 from ferbench.nouns.dataset import Decode
 from ferbench.nouns.emotions import LabelKind
@@ -19,7 +20,8 @@ from ferbench.nouns.split import Batch, View
 class StreamSplit:
     """Samples that are read one by one: ``files`` below ``root``, by the data set's ``decode``.
 
-    ``hashes``: uint64 [n], equal for identical files. The rest is as in :class:`ferbench.Split`.
+    ``boxes``: the part of each picture that is read, integers [n, 4] as in :class:`ferbench.View`. ``hashes``: uint64
+    [n], equal for identical files. The rest is as in :class:`ferbench.Split`.
     """
 
     root: Path
@@ -31,6 +33,7 @@ class StreamSplit:
     classes: tuple[str, ...]
     label_kind: LabelKind
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    boxes: np.ndarray | None = None
 
     @property
     def arrays(self) -> None:
@@ -47,7 +50,8 @@ class StreamSplit:
         [m, frames]) tells the real ones. Raises DataError that names the file that cannot be decoded.
         """
         paths = [self.root / self.files[i] for i in indices]
-        samples = [self._decoded(path, view, rng) for path in paths]
+        boxes = boxes_of(None if self.boxes is None else self.boxes[indices], len(paths))
+        samples = [self._decoded(path, replace(view, box=box), rng) for path, box in zip(paths, boxes, strict=True)]
         inputs: dict[str, np.ndarray] = {}
         mask = None
         for name in samples[0]:
@@ -64,6 +68,7 @@ class StreamSplit:
             targets=self.targets[indices],
             hashes=self.hashes[indices],
             groups={name: values[indices] for name, values in self.groups.items()},
+            boxes=None if self.boxes is None else self.boxes[indices],
         )
 
     def _decoded(self, path: Path, view: View, rng: np.random.Generator) -> Mapping[str, np.ndarray]:

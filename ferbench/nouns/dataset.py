@@ -24,8 +24,9 @@ class Samples:
     a single label. ``origin``: str [n], the split that the data set itself names (``Training``), where it does.
     ``groups``: subject, clip or trial by name, each [n]. ``columns``: further facts kept in the data set's table
     (action units, source), each [n] or [n, k]; ``votes`` among them are how many annotators chose each class, [n, k] in
-    the order of the data set's classes. ``hashes``: uint64 [n], hash of each sample's pixels; filled in when the data
-    set is registered, equal for identical pixels.
+    the order of the data set's classes; ``box`` is the part of each streamed picture that is read: left, top, right and
+    bottom in pixels, integers [n, 4], given to ``decode`` as ``view.box``. ``hashes``: uint64 [n], hash of each
+    sample's pixels; filled in when the data set is registered, equal for identical pixels.
     """
 
     ids: np.ndarray
@@ -80,7 +81,8 @@ class Parsed:
     height, width, channels]; EEG: float32 [n, channels, samples]); or ``files``: one path per sample, read later by the
     data set's ``decode`` (streamed sets). ``protocols`` names those that this copy can
     offer (None: all). ``partial`` says what is missing or altered in the copy, empty for a good one; it marks every
-    row. ``notes`` are printed when the data set is added.
+    row. ``corrupted``: files that cannot be read and were left out, "file: why"; a suite says how many it bears
+    (``allow_corrupted``). ``notes`` are printed when the data set is added.
     """
 
     samples: Samples
@@ -89,6 +91,7 @@ class Parsed:
     protocols: tuple[str, ...] | None = None
     partial: str = ""
     notes: tuple[str, ...] = ()
+    corrupted: tuple[str, ...] = ()
 
 
 def _nothing_registered(name: str) -> Parsed:
@@ -114,7 +117,8 @@ Read = Callable[[Path | None, ReadContext], Parsed]
 Decode = Callable[[Path, View, "np.random.Generator"], Mapping[str, "np.ndarray"]]
 """Reads one sample of a streamed data set into arrays by input name.
 
-Of a clip these are the frames that ``view.chosen`` names, uint8 [frames, height, width, channels].
+Of a clip these are the frames that ``view.chosen`` names, uint8 [frames, height, width, channels]; of a picture
+``view.box``, where there is one.
 """
 
 
@@ -124,10 +128,11 @@ class Dataset:
 
     ``read`` and ``decode`` are functions or ``"package.module:name"`` (imported on first use). ``embedded`` data sets
     are made on first use and need no download; ``version`` changes when what they make changes. ``how_to_get`` tells
-    where the data come from; it is printed when they are missing. ``public`` says that the licence lets sample
-    pictures appear in published pages; what draws some of another data set says that they are to be kept. ``bases``
-    are the data sets from which an embedded one is made: its ``read`` gets each by ``context.registered(name)``, and is
-    called anew when one of them has changed.
+    where the data come from; it is printed when they are missing. ``place``: the file or folder itself, where the data
+    set's name says it (``folder:PATH``), so that ``ferbench data add`` needs no path. ``public`` says that the licence
+    lets sample pictures appear in published pages; what draws some of another data set says that they are to be kept.
+    ``bases`` are the data sets from which an embedded one is made: its ``read`` gets each by
+    ``context.registered(name)``, and is called anew when one of them has changed.
     """
 
     name: str
@@ -146,6 +151,7 @@ class Dataset:
     version: str = "1"
     licence: str = ""
     how_to_get: str = ""
+    place: str = ""
     paper: Paper | None = None
     tags: frozenset[str] = frozenset()
 
@@ -153,3 +159,13 @@ class Dataset:
     def default_protocol(self) -> ProtocolRule:
         """The protocol that is used when none is named: the first."""
         return self.protocols[0]
+
+
+def split_protocol(text: str) -> tuple[str, str]:
+    """Divide ``NAME@PROTOCOL``; the protocol is empty where none is named. An ``@`` further up in a path names none.
+
+    >>> split_protocol("folder:a@b/faces@80-20"), split_protocol("folder:a@b/faces")
+    (('folder:a@b/faces', '80-20'), ('folder:a@b/faces', ''))
+    """
+    name, at, protocol = text.rpartition("@")
+    return (name, protocol) if at and "/" not in protocol else (text, "")

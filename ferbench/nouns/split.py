@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """Which part of a sample is read: every frame, or ``frames`` of them."""
+    """Which part of a sample is read: every frame, or ``frames`` of them; all of a picture, or ``box`` of it.
+
+    ``box``: left, top, right and bottom in pixels, where the data set's table names a part of each picture.
+    """
 
     frames: int | None = None
     training: bool = False
+    box: tuple[int, int, int, int] | None = None
 
     def chosen(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """The frames to read of a clip that has ``count``: their places, int64 [m], rising.

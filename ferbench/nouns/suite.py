@@ -63,9 +63,10 @@ class Suite(Settings):
     Lists may name things, ``tag:NAME`` or ``*`` (default variants only). ``set`` holds overrides as for ``--set``.
     ``metrics[0]`` is the one by which the table is sorted. With ``rows``, these are trained instead of the plain
     product of the lists, which then only fill in what a row leaves open. ``small``: models are trained under their own
-    small settings, below ``set``; such rows show that a method runs, and are not ranked. ``evaluate_on``: further
-    data sets (``NAME`` or ``NAME@PROTOCOL``) on which every finished cell is scored as well, over the classes that both
-    have; ``ferbench transfer`` shows them.
+    small settings, below ``set``; such rows show that a method runs, and are not ranked. ``allow_corrupted``: how many
+    corrupted files of a data set may be left out, or which share of all its files; with more there is no run.
+    ``evaluate_on``: further data sets (``NAME`` or ``NAME@PROTOCOL``) on which every finished cell is scored as well,
+    over the classes that both have; ``ferbench transfer`` shows them.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Suite(Settings):
     limit: Limit | None = None
     selection: Literal["best-val", "last", "oracle"] | None = None
     small: bool = False
+    allow_corrupted: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = 0
     evaluate_on: tuple[str, ...] = ()
     set: dict[str, Any] = Field(default_factory=dict)
     rows: tuple[SuiteRow, ...] = ()

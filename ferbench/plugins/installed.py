@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from ferbench.errors import FerbenchError, PluginError, UnknownNameError, did_you_mean
-from ferbench.nouns.dataset import Dataset
+from ferbench.nouns.dataset import Dataset, split_protocol
 from ferbench.nouns.event import CellEvent, RunEvent
 from ferbench.nouns.family import Family
 from ferbench.nouns.metric import Metric
@@ -202,12 +202,12 @@ class Installed:
         return found
 
     def _check_protocol(self, pattern: str) -> None:
-        """Check ``dataset`` or ``dataset@protocol``; an ``@`` further up in a path (``folder:a@b/c``) names none."""
-        name, at, protocol = pattern.rpartition("@")
-        if not at or "/" in protocol:
-            self.dataset(pattern)
+        """Check ``dataset`` or ``dataset@protocol``."""
+        name, protocol = split_protocol(pattern)
+        dataset = self.dataset(name)
+        if not protocol:
             return
-        known = [rule.name for rule in self.dataset(name).protocols]
+        known = [rule.name for rule in dataset.protocols]
         if protocol not in known:
             raise UnknownNameError(
                 f"The data set {name!r} has no protocol {protocol!r}.{did_you_mean(protocol, known)} "

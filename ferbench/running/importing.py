@@ -17,6 +17,7 @@ from ferbench.errors import Problem, SettingsError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import ENGINE_VERSION, RowKey, cell_id
+from ferbench.nouns.dataset import split_protocol
 from ferbench.plugins import Installed
 from ferbench.running.outside import arrange, read_outside
 from ferbench.running.records import SCHEMA, Place
@@ -50,7 +51,7 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     joins those of the latest run, so that the leaderboard shows it. Raises DataError when the samples are not the
     protocol's test side, SettingsError, UnknownNameError.
     """
-    name, _, protocol = place.partition("@")
+    name, protocol = split_protocol(place)
     dataset = installed.dataset(name)
     loaded, rule = load(dataset), find_protocol(dataset, protocol)
     where = Place(loaded, rule, describe_division(loaded, rule))

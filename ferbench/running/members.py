@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import Problem, SettingsError, StoreError, UnknownNameError, did_you_mean
+from ferbench.nouns.dataset import split_protocol
 from ferbench.reporting.collecting import collect, is_inner
 from ferbench.reporting.rows import Cell, Row, assemble
 from ferbench.store.store import Store
@@ -94,7 +95,7 @@ def _cell_of(member: Member, seed: int, fold: int) -> Cell:
 
 
 def _at(row: Row, place: str) -> bool:
-    dataset, _, protocol = place.partition("@")
+    dataset, protocol = split_protocol(place)
     return dataset in ("", row.key["dataset"]) and protocol in ("", row.key["protocol"])
 
 

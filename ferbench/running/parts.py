@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ferbench.errors import Problem, SettingsError
+from ferbench.nouns.dataset import split_protocol
 from ferbench.nouns.suite import Suite, SuiteRow
 from ferbench.plugins import Installed
 from ferbench.running.request import Request
@@ -57,4 +58,4 @@ def _narrowed(all_names: Sequence[str], own: Sequence[str] | None, asked: Sequen
     """Of a row's own names those that were asked for; ``demo`` asks for every protocol of it."""
     if own is None or not asked:
         return tuple(all_names)
-    return tuple(name for name in all_names if name in asked or name.partition("@")[0] in asked)
+    return tuple(name for name in all_names if name in asked or split_protocol(name)[0] in asked)

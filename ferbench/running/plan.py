@@ -13,6 +13,7 @@ from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
+from ferbench.nouns.dataset import split_protocol
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -20,6 +21,7 @@ from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import RunSettings, Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
+from ferbench.running.corrupted import check_corrupted
 from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.records import (
@@ -148,7 +150,7 @@ class Planner:
         plain = [name for name in self.part.datasets if "@" not in name]
         names = [name for name in self.part.datasets if "@" in name]
         for entry in [*self.installed.expand("datasets", plain), *names]:
-            name, _, protocol = entry.partition("@")
+            name, protocol = split_protocol(entry)
             dataset = self.installed.dataset(name)
             rule = find_protocol(dataset, protocol)
             try:
@@ -158,6 +160,7 @@ class Planner:
                     raise
                 self._skip(name, f"not registered; `ferbench show {name}` says where to get it")
                 continue
+            check_corrupted(loaded, self.part.allow_corrupted)
             self.tables[name] = loaded
             if rule.name not in loaded.protocols:
                 offered = ", ".join(loaded.protocols)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ferbench.errors import StoreError, UnknownNameError, did_you_mean
+from ferbench.nouns.dataset import split_protocol
 from ferbench.store.store import CellFolder, Store
 
 
@@ -116,9 +117,9 @@ def _filtered(
 ) -> Iterable[str]:
     """Cells whose model (data set) is called so, with or without its variant (protocol)."""
     names = {key: full(record["row"]) for key, record in records.items()}
-    found = {key for key, each in names.items() if name in (each, each.partition("@")[0])}
+    found = {key for key, each in names.items() if name in (each, split_protocol(each)[0])}
     if not found:
-        known = sorted({text for each in names.values() for text in (each, each.partition("@")[0])})
+        known = sorted({text for each in names.values() for text in (each, split_protocol(each)[0])})
         raise UnknownNameError(f"{option} {name}: no cell is of it.{did_you_mean(name, known)} There are {known}.")
     return found
 

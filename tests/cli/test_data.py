@@ -17,13 +17,14 @@ from ferbench import Parsed, ProtocolRule, Samples, given_split
 
 def read(path, context):
     import numpy as np
-    count = int(Path(path).read_text())
+    count, broken, *_ = map(int, [*Path(path).read_text().split(), 0])
     labels = np.arange(count) % 2
     origin = np.array(["train", "train", "val", "val", "test", "test"] * count)[:count]
     ids = np.array([f"toy-{i}" for i in range(count)])
     pixels = np.random.default_rng(count).integers(0, 255, (count, 8, 8)).astype(np.uint8)
     partial = "" if count >= 60 else f"{count} samples instead of 60"
-    return Parsed(Samples(ids, labels, origin), {"image": pixels}, partial=partial)
+    corrupted = tuple(f"{i}.jpg: the file is empty" for i in range(broken))
+    return Parsed(Samples(ids, labels, origin), {"image": pixels}, partial=partial, corrupted=corrupted)
 
 def read_names(path, context):
     toys = context.registered("toys")
@@ -64,7 +65,7 @@ def test_a_download_is_added_once_and_then_known(ferbench: Command, download: Pa
     assert again.json["already"] is True
     assert {"dataset", "fingerprint", "samples", "protocols", "partial", "notes", "root"} <= set(again.json)
     row = next(row for row in ferbench("data", "status", "--json").json if row["name"] == "toys")
-    assert set(row) == {"name", "state", "cause", "samples", "fingerprint", "protocols", "partial"}
+    assert set(row) == {"name", "state", "cause", "samples", "fingerprint", "protocols", "partial", "corrupted"}
     assert (row["state"], row["samples"], row["fingerprint"]) == ("registered", 60, again.json["fingerprint"])
     shown = ferbench("data", "status").out
     assert "60 samples" in shown
@@ -92,6 +93,27 @@ def test_an_incomplete_copy_needs_a_word_and_is_marked(ferbench: Command, downlo
     assert taken.code == 0
     assert "Every row made from it is marked: 30 samples instead of 60" in taken.out
     assert "30 samples instead of 60" in ferbench("data", "status").out
+
+
+def test_corrupted_files_are_listed_and_stop_a_run_that_does_not_allow_them(
+    ferbench: Command, download: Path, tmp_path: Path
+) -> None:
+    download.write_text("60 7")
+    added = ferbench("data", "add", "toys", download)
+    assert added.code == 0
+    assert "7 corrupted files left out; a suite must allow them:\n  0.jpg: the file is empty\n" in added.out
+    assert "  and 2 more: ferbench data status --json" in added.out
+    assert "7 corrupted files left out)" in ferbench("data", "status").out
+    row = next(row for row in ferbench("data", "status", "--json").json if row["name"] == "toys")
+    assert len(row["corrupted"]) == 7
+    suite = tmp_path / "toys.toml"
+    text = 'name = "toys"\ndatasets = ["toys"]\nmodels = ["majority"]\n'
+    suite.write_text(text)
+    refused = ferbench("run", "--suite", suite, "--dry-run")
+    assert refused.code == 2
+    assert "7 of the 67 files of toys are corrupted, and the suite allows none: 0.jpg: the file" in refused.err
+    suite.write_text(text + "allow_corrupted = 7\n")
+    assert ferbench("run", "--suite", suite, "--dry-run").code == 0
 
 
 @pytest.mark.parametrize(

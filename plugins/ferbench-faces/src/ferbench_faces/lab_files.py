@@ -1,0 +1,88 @@
+"""Finds the files of a data set below the folder that a user names, whichever level of it that is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferbench import DataError
+from ferbench_faces.pictures import listed, printable
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file: ``file`` is its place below the folder, ``match`` what the pattern found in its name."""
+
+    file: str
+    match: re.Match[str]
+
+
+def folder_of(path: Path | None, name: str) -> Path:
+    """The folder that was added. Raises DataError for an archive or another file."""
+    if path is None:
+        raise DataError(f"{name} is a download; it cannot be made.")
+    if not path.is_dir():
+        raise DataError(f"{path} is a file. Unpack the archives of {name} into one folder, and add that folder.")
+    return path
+
+
+def walk_files(root: Path, skip: re.Pattern[str] | None = None) -> Iterator[str]:
+    """Yield every file below a folder as a posix path, sorted; none of those that systems leave behind.
+
+    Folders whose names ``skip`` matches as a whole are passed over, links to folders are not followed.
+    """
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name for name in folders if not _is_litter(name) and not (skip is not None and skip.fullmatch(name))
+        )
+        place = Path(folder).relative_to(root)
+        for name in sorted(names):
+            if not _is_litter(name):
+                yield (place / name).as_posix()
+
+
+def find_files(files: Sequence[str], pattern: re.Pattern[str]) -> list[Found]:
+    """Those whose path ends as ``pattern`` says; a folder's or file's name begins where it does."""
+    found = []
+    for file in files:
+        match = pattern.search(file)
+        if match and match.end() == len(file) and (match.start() == 0 or file[match.start() - 1] == "/"):
+            found.append(Found(file, match))
+    return found
+
+
+def once(files: Sequence[Found], name: str) -> dict[tuple[str, ...], str]:
+    """Each file by what its name says. Raises DataError when two say the same."""
+    known: dict[tuple[str, ...], str] = {}
+    for found in files:
+        key = found.match.groups()
+        if key in known:
+            raise DataError(
+                f"{printable(known[key])} and {printable(found.file)} are the same part of {name}: the folder holds "
+                "the data set more than once. Add a folder with one copy."
+            )
+        known[key] = found.file
+    return known
+
+
+def count_faults(found: Mapping[str, int], wanted: Mapping[str, int], unit: str) -> list[str]:
+    """Name what differs from the published counts; empty for a whole copy."""
+    differing = [
+        f"{name} {found.get(name, 0):,} of {count:,}" for name, count in wanted.items() if found.get(name, 0) != count
+    ]
+    if not differing:
+        return []
+    total, whole = sum(found.values()), sum(wanted.values())
+    return [f"{total:,} {unit} instead of {whole:,} ({', '.join(differing)})"]
+
+
+def lacking(what: str, names: Sequence[str]) -> list[str]:
+    """Name what is missing; empty where nothing is."""
+    return [f"{what}: {listed(names)}"] if names else []
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
