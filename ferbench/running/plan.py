@@ -271,7 +271,7 @@ class Planner:
             begun = self.cells[requires[start.role]].record if start.role else None
             seen = start.seen(row, begun)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
-            shown |= self._inner_sizes(place, fold, inner)
+            shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
