@@ -166,7 +166,7 @@ class Planner:
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
-        configured = self._configure(model)
+        configured = replace(self._configure(model), sampler=sampling.sampler.name)
         modality = place.loaded.dataset.modality
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):

@@ -44,7 +44,7 @@ class Place:
 class Configured:
     """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed.
 
-    ``asked``: keys of the recipe that whoever requires it asks for.
+    ``asked``: keys of the recipe that whoever requires it asks for. ``sampler``: that of its training data.
     """
 
     model: Model
@@ -53,6 +53,7 @@ class Configured:
     modified: tuple[str, ...]
     asked: tuple[str, ...] = ()
     small: bool = False
+    sampler: str = "plain"
 
     @property
     def shown(self) -> str:

@@ -13,6 +13,7 @@ from ferbench.evaluating.scoring import read_weights
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
 from tests.contract import PLUGIN, Contract
+from tests.contract_plugin import squares
 
 ONE_LABEL = ["tiny", "tiny@wide", "centred", "student", "staged", "both-sides", "nearest"]
 
@@ -142,12 +143,58 @@ def test_a_sampler_changes_the_training_alone(contract: Contract) -> None:
     facts = json.loads((halved.path / "sampler.json").read_text())
     assert (facts["samples_per_epoch"], facts["weighted"]) == (80, True)
     assert facts["removed"][0]["reason"] == "every second sample"
+    _, labels, _ = squares()
+    for label, name in enumerate(echoed.record["facts"]["classes"]):
+        own = np.flatnonzero(labels[:160] == label)
+        kept = own[own % 2 == 0]
+        assert facts["classes"][name]["before"] == len(own)
+        assert facts["classes"][name]["after"] == len(kept)
+        assert facts["classes"][name]["weight"] == pytest.approx(np.where(kept % 4 == 0, 2, 1).mean())
+        assert facts["removed"][0]["classes"][name] == len(own) - len(kept)
+    more = json.loads((echoed.path / "sampler.json").read_text())
+    assert (more["extra"], more["relabelled"], more["changed_labels"], more["options"]) == (2, True, 0, {"copies": 2})
+    added = {name: each["extra"] for name, each in more["classes"].items() if each["extra"]}
+    assert sum(added.values()) == 2
     assert int(halved.history()[0]["samples"]) == 80
     assert int(echoed.history()[0]["samples"]) == 162
     seen = json.loads(contract.seen.read_text())
     held_out = set(echoed.predictions().ids.tolist())
     assert len(seen) == 160
     assert not held_out & set(seen), "a sampler is never shown val or test"
+
+
+def test_options_of_a_sampler_are_shown_where_they_are_not_its_own(contract: Contract) -> None:
+    result = contract.run(models=["nearest"], samplers=["echo"], seeds=1, set={"sampler.options.copies": 3})
+    (row,) = [row for row in result.leaderboard.rows if row["kind"] == "measured"]
+    assert row["sampler"] == "echo (copies=3)"
+    assert "echo (copies=3)" in (contract.out / "leaderboard.csv").read_text()
+    assert contract.cell(result, sampler="echo").record["label"].endswith(" · echo (copies=3)")
+
+
+def test_an_estimator_is_fitted_on_one_batch_of_a_sampler_s_rule(contract: Contract) -> None:
+    result = contract.run(models=["nearest"], samplers=["one-of-each"], seeds=1)
+    cell = contract.cell(result, sampler="one-of-each")
+    facts = json.loads((cell.path / "sampler.json").read_text())
+    assert [each["after"] for each in facts["classes"].values()] == [1, 1, 1, 1]
+    pictures, labels, _ = squares()
+    first = np.unique(labels[:160], return_index=True)[1]
+    means = read_weights(cell.path / "best.safetensors")["means"].numpy()
+    np.testing.assert_allclose(means, pictures[first].reshape(4, -1) / 255, rtol=1e-5)
+
+
+def test_a_sampler_s_rule_for_batches_never_sees_val_where_that_is_trained_on(contract: Contract) -> None:
+    result = contract.run(models=["both-sides"], samplers=["one-of-each"], seeds=1)
+    history = contract.cell(result, sampler="one-of-each").history()
+    assert [int(row["samples"]) for row in history] == [4, 4, 4 + 40]
+
+
+def test_a_sampler_may_require_the_model_that_it_samples_for_and_see_its_features(contract: Contract) -> None:
+    result = contract.run(models=["tiny"], samplers=["by-features"], seeds=1)
+    cell = contract.cell(result, sampler="by-features")
+    judge = contract.cell(result, sampler="plain", model="tiny")
+    assert cell.record["requires"] == {"judge": judge.id}
+    (removed,) = json.loads((cell.path / "sampler.json").read_text())["removed"]
+    assert removed["reason"] == "features of 160 samples, 32 numbers each"
 
 
 def test_a_sampler_may_use_a_required_network_but_sees_no_scores_of_val_or_test(contract: Contract) -> None:
