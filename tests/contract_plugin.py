@@ -364,23 +364,6 @@ def trust(train: Split, context: SampleContext) -> Sample:
     return Sample(weights=scores[np.arange(len(train)), train.targets])
 
 
-def one_of_each(train: Split, context: SampleContext) -> Sample:
-    """One batch an epoch: the first sample of each class."""
-
-    def batches(indices: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-        return [indices[np.unique(train.targets[indices], return_index=True)[1]]]
-
-    return Sample(batches=batches)
-
-
-def by_features(train: Split, context: SampleContext) -> Sample:
-    """Leave out the sample with the largest features."""
-    features = context.required["judge"].features()
-    last = int(features.sum(axis=1).argmax())
-    reason = f"features of {len(features)} samples, {features.shape[1]} numbers each"
-    return Sample(indices=np.delete(np.arange(len(train)), last), removed=(Removed((str(train.ids[last]),), reason),))
-
-
 def peek(train: Split, context: SampleContext) -> Sample:
     context.required["judge"].scores("test" if len(train) == 80 else "val")  # type: ignore[arg-type]
     return Sample()
@@ -391,8 +374,6 @@ def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("halve", halve, tags=frozenset({"contract"}))
     yield Sampler("echo", echo, options=EchoOptions())
     yield Sampler("trust", trust, requires={"judge": "tiny"})
-    yield Sampler("one-of-each", one_of_each)
-    yield Sampler("by-features", by_features, requires={"judge": "tiny"})
     yield Sampler("peek", peek, requires={"judge": "tiny"})
 
 
