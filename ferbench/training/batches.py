@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ferbench.errors import TrainingError
 from ferbench.nouns.sampler import Sample
 
 Rule = Callable[[np.ndarray, int, np.random.Generator], list[np.ndarray]]
@@ -16,12 +17,15 @@ def epoch_batches(count: int, sample: Sample, batch_size: int, rng: np.random.Ge
     """Divide the samples of an epoch into batches of indices, int64.
 
     By default they are shuffled and cut; a last batch of one sample is left out, since batch normalisation cannot
-    work on it (unless it is the only one).
+    work on it (unless it is the only one). Raises TrainingError where a sampler's rule gives no batches.
     """
     indices = np.arange(count) if sample.indices is None else np.asarray(sample.indices, dtype=np.int64)
-    if sample.batches is not None:
-        return sample.batches(indices, batch_size, rng)
-    return _cut(indices, batch_size, rng)
+    if sample.batches is None:
+        return _cut(indices, batch_size, rng)
+    batches = sample.batches(indices, batch_size, rng)
+    if not batches:
+        raise TrainingError("The sampler divided an epoch into no batches; its batch rule must return at least one.")
+    return batches
 
 
 def for_train_alone(rule: Rule, count: int) -> Rule:
