@@ -71,7 +71,7 @@ def _shares(classes: int, batches: int, size: int, rng: np.random.Generator) -> 
     """Samples of each class in each batch, int64 [batches, classes]: which class has one more is drawn anew."""
     shares = np.full((batches, classes), size // classes)
     more = rng.permuted(np.tile(np.arange(classes) < size % classes, (batches, 1)), axis=1)
-    return shares + more
+    return np.asarray(shares + more)
 
 
 def _dealt(pool: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
