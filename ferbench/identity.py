@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,6 +66,12 @@ class RowKey:
     def id(self) -> str:
         """The row's id."""
         return digest(self.as_dict())
+
+
+def with_options(name: str, options: Mapping[str, Any], shown: Sequence[str]) -> str:
+    """A name for people, and those of its options that are to be shown: ``smote (space=features)``."""
+    parts = [f"{key}={options[key]}" for key in shown if key in options]
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def cell_id(

@@ -86,6 +86,10 @@ class StandIn:
         with torch.random.fork_rng():
             return build(self.needed, spec_of(self.needed, **_alike(self.spec))).eval()
 
+    def features(self) -> np.ndarray:
+        """Numbers drawn at random, float32 [n, d]."""
+        return np.random.default_rng(0).normal(size=(self.count, FEATURES)).astype(np.float32)
+
     def logits(self, batch: Batch) -> torch.Tensor:
         """The network's answer to a batch, on the device of its pictures."""
         device = next(iter(batch.inputs.values())).device

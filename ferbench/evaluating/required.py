@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ferbench.errors import PluginError, StoreError
-from ferbench.evaluating.loading import at_trained_size, load_scorer
+from ferbench.evaluating.loading import at_trained_size, features_of, load_scorer
 from ferbench.evaluating.scoring import NetworkScorer, make_preparer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.model import RequiredCell
@@ -55,6 +55,10 @@ class FinishedCell:
     def network(self) -> nn.Module:
         """Its chosen network, in evaluation mode, on the CPU."""
         return self._load().net
+
+    def features(self) -> np.ndarray:
+        """What its network's last linear layer is given for each training sample of the asking cell, on the CPU."""
+        return features_of(self._load(), self.asker.splits.train)
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """What its network gives for a batch of the asking network's inputs, without gradients."""
@@ -117,6 +121,10 @@ class TrainingView:
     def network(self) -> nn.Module:
         """Its chosen network, in evaluation mode, on the CPU."""
         return self.cell.network()
+
+    def features(self) -> np.ndarray:
+        """What its network's last linear layer is given for each training sample."""
+        return self.cell.features()
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """What its network gives for a batch of the asking network's inputs."""

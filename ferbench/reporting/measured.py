@@ -84,7 +84,8 @@ def record_of(
     record |= {
         "rank": rank,
         "kind": row.kind,
-        **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
+        **{name: key[name] for name in ("dataset", "protocol", "model", "variant")},
+        "sampler": row.sampler,
         "row": row.name,
         "seeds": len(row.seeds),
         "folds": row.folds,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferbench.errors import StoreError
+from ferbench.identity import with_options
 from ferbench.nouns.metric import Scored
 from ferbench.reporting.board import Failure
 from ferbench.store.store import CellFolder
@@ -83,6 +84,11 @@ class Row:
     def model(self) -> str:
         """``model`` or ``model@variant``."""
         return f"{self.key['model']}@{self.key['variant']}" if self.key["variant"] else str(self.key["model"])
+
+    @property
+    def sampler(self) -> str:
+        """Its sampler, with options that are not its own: ``smote (space=features)``."""
+        return with_options(self.key["sampler"], self.key["sampler_options"], self.facts.get("sampler_modified", []))
 
     @property
     def selection(self) -> str:

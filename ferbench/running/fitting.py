@@ -39,6 +39,7 @@ from ferbench.running.beginning import begin
 from ferbench.running.keeping import Keeper
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
+from ferbench.training.batches import epoch_batches, for_train_alone
 from ferbench.training.counting import flops, parameters
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
@@ -191,7 +192,10 @@ def _for_all(sample: Sample, count: int, more: int) -> Sample:
     indices = sample.indices
     if indices is not None and more:
         indices = np.concatenate([indices, np.arange(count, count + more)])
-    return Sample(indices=indices, weights=weights, batches=sample.batches)
+    batches = sample.batches
+    if batches is not None and more:
+        batches = for_train_alone(batches, count)
+    return Sample(indices=indices, weights=weights, batches=batches)
 
 
 def _fit_estimator(
@@ -214,6 +218,17 @@ def _fit_estimator(
     return Fitted(EstimatorScorer(setup, estimator, preparer, given), facts)
 
 
+def rows_of_estimator(sample: Sample, count: int, seed: int) -> np.ndarray:
+    """Indices int64 [m] of the samples on which an estimator is fitted.
+
+    It has no batches: a rule for them makes one of all. ``count``: of the training samples, extra ones included.
+    """
+    if sample.batches is None:
+        return np.arange(count) if sample.indices is None else np.asarray(sample.indices)
+    whole = count if sample.indices is None else len(sample.indices)
+    return np.concatenate(epoch_batches(count, sample, whole, np.random.default_rng((seed, 1, 0))))
+
+
 def _training_data(
     setup: Setup, sample: Sample, preparer: Preparer, required: Mapping[str, RequiredCell], given: Given
 ) -> TrainingData:
@@ -222,7 +237,7 @@ def _training_data(
         val = setup.splits.val
         return TrainingData({**prepared_arrays(setup, val, preparer), **given(val)}, np.asarray(val.targets))
     split = with_sample(setup.splits.train, sample)
-    rows = np.arange(len(split)) if sample.indices is None else sample.indices
+    rows = rows_of_estimator(sample, len(split), setup.record["seed"])
     weights = _for_all(sample, len(split), 0).weights
     inputs = prepared_arrays(setup, split, preparer)
     for role, needed in given.wanted.items():

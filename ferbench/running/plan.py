@@ -179,7 +179,7 @@ class Planner:
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
-        configured = self._configure(model)
+        configured = replace(self._configure(model), sampler=sampling.sampler.name)
         modality = place.loaded.dataset.modality
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):
@@ -284,7 +284,7 @@ class Planner:
             begun = self.cells[requires[start.role]].record if start.role else None
             seen = start.seen(row, begun)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
-            shown |= self._inner_sizes(place, fold, inner)
+            shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name

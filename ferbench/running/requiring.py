@@ -93,4 +93,5 @@ def told(role: str, needed: Requirement, configured: Configured, below: Sequence
 
 def _identity(configured: Configured) -> str:
     options: Mapping[str, object] = configured.options
-    return canonical_json([configured.model.full_name, dict(options), configured.key])
+    # What a sampler requires is trained without it, so it may well be the same model.
+    return canonical_json([configured.model.full_name, dict(options), configured.key, configured.sampler])
