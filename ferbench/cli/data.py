@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ferbench.cli import attributes
+from ferbench.cli import attributes, export
 
 if TYPE_CHECKING:
     from ferbench.data.registry import Status
@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("attributes")(attributes.attributes)
+app.command("export")(export.export)
 
 
 @app.command("status")
