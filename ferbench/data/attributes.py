@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,6 @@ from ferbench.errors import DataError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import View
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FILE = "attributes.parquet"
 BRIGHTNESS = "brightness"
@@ -47,7 +43,7 @@ def kept(dataset: Dataset) -> Kept:
     try:
         table = pq.read_table(path)
         facts = json.loads(table.schema.metadata[b"attributes"])
-        found = {name: from_names(table[name], facts[name]) for name in table.column_names}
+        found = {name: from_names(table[name].to_pylist(), **facts[name]) for name in table.column_names}
         return Kept(table.schema.metadata[b"fingerprint"].decode(), found)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
@@ -112,11 +108,10 @@ def digest(attributes: Mapping[str, Attribute]) -> str:
     return hasher.hexdigest()
 
 
-def from_names(column: pa.ChunkedArray, facts: Mapping[str, Sequence[str] | str]) -> Attribute:
-    """An attribute from the slice of each sample. Raises KeyError for a slice that ``facts`` do not name."""
-    slices = tuple(str(name) for name in facts["slices"])
+def from_names(names: Sequence[str], slices: Sequence[str], rule: str) -> Attribute:
+    """An attribute from the slice of each sample (empty: not known). Raises KeyError for one not in ``slices``."""
     place = {"": -1} | {name: code for code, name in enumerate(slices)}
-    return Attribute(slices, np.array([place[name] for name in column.to_pylist()], np.int64), str(facts["rule"]))
+    return Attribute(tuple(slices), np.array([place[name] for name in names], np.int64), rule)
 
 
 def own_names(loaded: Loaded) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ferbench.data.attributes import from_names
-from ferbench.data.slicing import Attribute, in_order, sliced
+from ferbench.data.slicing import MOST_SLICES, Attribute, in_order, sliced
 from ferbench.data.table import ATTRIBUTE
 from ferbench.errors import StoreError
 
@@ -19,12 +19,15 @@ _NO_GROUPS = ("id", "target", "pixel_hash")
 
 def registered_in(table: Path) -> tuple[str, ...]:
     """Names of the registered attributes that a table has; none where it is missing."""
-    return tuple(name.removeprefix(ATTRIBUTE) for name in _names(table) if name.startswith(ATTRIBUTE))
+    types = _types(table)
+    return tuple(
+        name.removeprefix(ATTRIBUTE) for name in types if name.startswith(ATTRIBUTE) and types[name] == "string"
+    )
 
 
 def known_in(table: Path) -> tuple[str, ...]:
     """Names of all by which results can be told apart: registered attributes, then what the data set itself knows."""
-    own = [name for name, single in _names(table).items() if single and not _is_technical(name)]
+    own = [name for name, kind in _types(table).items() if kind and not _is_technical(name)]
     return tuple(dict.fromkeys([*registered_in(table), *own]))
 
 
@@ -49,13 +52,17 @@ def attribute_in(table: Path, name: str, ids: np.ndarray) -> Attribute | None:
     place = order[np.clip(np.searchsorted(known, ids, sorter=order), 0, len(order) - 1)]
     if not np.array_equal(known[place], ids):
         return None
+    values = ["" if value is None else value for value in data[column].to_pylist()]
     if column == name:
-        plain = data[column].to_pylist()
-        values = np.array(["" if value is None else value for value in plain])
-        return sliced(name, values).take(place)
-    about = _about(table).get(name) or {"slices": in_order(sorted({*data[column].to_pylist()} - {""})), "rule": ""}
+        return sliced(name, np.array(values)).take(place)
+    about = _about(table).get(name)
+    if about is None:  # a table that was merged: a stranger's, without an order of its slices
+        slices = in_order(sorted({*values} - {""}))
+        about = {"slices": slices, "rule": ""}
+        if len(slices) > MOST_SLICES:
+            return None
     try:
-        return from_names(data[column], about).take(place)
+        return from_names(values, about["slices"], about["rule"]).take(place)
     except KeyError as error:
         raise StoreError(f"{table} is damaged (it names no slice {error} of {name}).") from None
 
@@ -67,8 +74,8 @@ def _about(table: Path) -> Mapping[str, Any]:
     return about
 
 
-def _names(table: Path) -> dict[str, bool]:
-    """The columns of a table, and whether each holds single values."""
+def _types(table: Path) -> dict[str, str]:
+    """The columns of a table and their types; empty for those that hold more than single values."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -78,7 +85,8 @@ def _names(table: Path) -> dict[str, bool]:
         schema = pq.read_schema(table)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{table} is damaged ({error}). Remove it, and run the suite again to make it anew.") from None
-    return {name: not pa.types.is_nested(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
+    found = zip(schema.names, schema.types, strict=True)
+    return {name: "" if pa.types.is_nested(kind) else str(kind) for name, kind in found}
 
 
 def _is_technical(name: str) -> bool:

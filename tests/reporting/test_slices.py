@@ -107,6 +107,16 @@ def test_what_the_data_set_itself_knows_cuts_too(out: OutFolder) -> None:
     assert "brightness: cut into quarters" in to_markdown(found)
 
 
+def test_odd_attributes_of_a_strangers_table_are_passed_over(out: OutFolder) -> None:
+    out.row("net", [0.6])
+    out.run()
+    names = ["", None, *(["left", "right"] * 149)]
+    many, pairs = [f"s{i}" for i in range(300)], [[1.0, 2.0]] * 300
+    out.table(SIDES, HASHES, attribute_n=HASHES, attribute_l=pairs, attribute_m=many, attribute_pose=names)
+    assert by_model(board(out))["net"]["worst_group"].startswith("pose: ")
+    assert [row["slice"] for row in board(out, by="pose").rows] == ["all", "left", "right", "not known"]
+
+
 def test_an_unknown_attribute_is_named_with_those_there_are(aged: OutFolder) -> None:
     with pytest.raises(UnknownNameError, match=r"no attribute 'agee'. Did you mean 'age'\? Known: age"):
         board(aged, by="agee")
