@@ -107,7 +107,11 @@ def _whole(row: Row, part: Part, metric: Metric, name: str) -> Slice:
     """All test samples, as in the ordinary table."""
     if part.key not in part.known:
         part.known[part.key] = Resampling(part.units, part.key)
-    found = estimate(metric, Replicates(part.seeds, part.known[part.key]), f"{row.id} {metric.name}")
+    try:
+        found = estimate(metric, Replicates(part.seeds, part.known[part.key]), f"{row.id} {metric.name}")
+    except Exception as error:  # a plugin's metric costs its own line, not the table
+        fault = f"{metric.name} could not be computed ({type(error).__name__}: {error})"
+        return Slice(name, ALL, len(row.ids), math.nan, fault=fault)
     return Slice(name, ALL, len(row.ids), found.mean, found.std, found.low, found.high)
 
 

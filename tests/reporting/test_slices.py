@@ -149,9 +149,9 @@ def test_groups_are_resampled_within_a_slice_and_too_few_have_no_interval(out: O
     assert "about that subject" in to_markdown(board(out, by="subject"))
 
 
-def test_a_metric_that_fails_on_a_slice_costs_that_slice_alone(aged: OutFolder) -> None:
+def test_a_metric_that_fails_on_a_part_costs_that_part_alone(aged: OutFolder) -> None:
     def compute(scored: Scored) -> float:
-        if len(scored.targets) == 100:
+        if len(scored.targets) in (100, 300):
             raise ValueError("too young")
         return float((scored.scores.argmax(axis=1) == scored.targets).mean())
 
@@ -159,6 +159,7 @@ def test_a_metric_that_fails_on_a_slice_costs_that_slice_alone(aged: OutFolder) 
     rows = {row["slice"]: row for row in found.rows if row["model"] == "net"}
     assert rows["young"]["picky_mean"] is None and rows["young"]["rank"] is None
     assert "picky could not be computed (ValueError: too young)" in rows["young"]["notes"]
+    assert rows["all"]["picky_mean"] is None
     assert rows["old"]["picky_mean"] == 1
 
 
