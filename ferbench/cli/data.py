@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ferbench.cli import attributes, export
+
 if TYPE_CHECKING:
     from ferbench.data.registry import Status
 
@@ -15,6 +17,8 @@ app = typer.Typer(
     help="Register, check and look at data sets and weights.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
     no_args_is_help=True,
 )
+app.command("attributes")(attributes.attributes)
+app.command("export")(export.export)
 
 
 _SHOWN = 5

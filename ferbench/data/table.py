@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ferbench.data import attributes
 from ferbench.data.folds import SIDES, make_sides
 from ferbench.data.registry import Loaded
 from ferbench.errors import DataError, StoreError
@@ -33,22 +34,39 @@ def is_unchecked(path: Path) -> bool:
         return True
 
 
+ATTRIBUTE = "attribute_"
+"""Begins the columns of registered attributes."""
+
+
+def _attributes_of(path: Path) -> str:
+    import pyarrow.parquet as pq
+
+    return ((pq.read_schema(path).metadata or {}).get(b"attributes_digest") or b"").decode()
+
+
 def write_table(loaded: Loaded, path: Path) -> None:
     """Write ``path`` (parquet), a row for each sample of the data set; a good one that was written here is kept.
+
+    One whose attributes are not those that are registered now is written anew.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
     where the copy cannot be divided that way); the data set's groups and columns; ``origin`` (its own split);
-    ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). The file's metadata name the data set's
-    ``classes`` (a JSON list), in whose order ``votes`` stand. Raises StoreError when the disk refuses.
+    ``source`` (file); ``brightness`` (mean pixel, of pictures in memory); ``pixel_hash`` (uint64, equal for identical
+    pixels); ``attribute_<name>`` (the slice of each registered attribute, empty where it is not known). The file's
+    metadata name the data set's ``classes`` (a JSON list), in whose order ``votes`` stand, and the ``attributes`` with
+    their slices in order. Raises StoreError when the disk refuses.
     """
-    if not is_unchecked(path):
+    known = attributes.registered(loaded)
+    if not is_unchecked(path) and _attributes_of(path) == attributes.digest(known):
         return
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({name: _column(values) for name, values in _columns(loaded).items()})
-    table = table.replace_schema_metadata({"classes": json.dumps(loaded.dataset.classes)})
+    columns = _columns(loaded) | {f"{ATTRIBUTE}{name}": attribute.names for name, attribute in known.items()}
+    table = pa.table({name: _column(values) for name, values in columns.items()})
+    about = {"attributes": attributes.described(known), "attributes_digest": attributes.digest(known)} if known else {}
+    table = table.replace_schema_metadata({"classes": json.dumps(loaded.dataset.classes)} | about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -75,6 +93,8 @@ def _columns(loaded: Loaded) -> dict[str, Any]:
     if samples.origin is not None:
         columns["origin"] = samples.origin
     columns.setdefault("source", loaded.files if loaded.files is not None else [loaded.source] * count)
+    if loaded.inputs is not None and loaded.dataset.modality != "eeg":
+        columns.setdefault(attributes.BRIGHTNESS, attributes.brightness(loaded))
     columns["pixel_hash"] = samples.hashes
     return columns
 

@@ -37,6 +37,7 @@ class Block:
     rows: tuple[Record, ...]
     captions: tuple[str, ...] = ()
     floors: tuple[str, ...] = ()
+    attribute: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,11 @@ class Row:
         return key
 
     @property
+    def table(self) -> Path:
+        """The table of its data set in the store; it may be missing."""
+        return self.cells[0].out / "datasets" / f"{self.key['fingerprint']}.parquet"
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """Facts of the plan."""
         facts: Mapping[str, Any] = self.record["facts"]

@@ -33,7 +33,8 @@ from ferbench.evaluating.scoring import (
 from ferbench.evaluating.setup import Setup
 from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
-from ferbench.nouns.sampler import Sample, SampleContext
+from ferbench.nouns.sampler import Sample, SampleContext, Sampler
+from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Split
 from ferbench.running.beginning import begin
 from ferbench.running.keeping import Keeper
@@ -60,12 +61,18 @@ class Fitted:
 
 def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
     """Ask the cell's sampler, which sees the training split alone."""
-    rng = np.random.default_rng((setup.record["seed"], 5))
-    context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required))
-    sample = resolve(setup.sampler.sample)(setup.splits.train, context)
+    return ask_sampler(setup.sampler, setup.splits.train, setup.record["seed"], setup.sampler_options, required)
+
+
+def ask_sampler(
+    sampler: Sampler, train: Split, seed: int, options: Options, required: Mapping[str, RequiredCell]
+) -> Sample:
+    """What a sampler decides of a training split with a run's seed. Raises PluginError when it does not fit."""
+    context = SampleContext(np.random.default_rng((seed, 5)), train.classes, options, for_sampler(required))
+    sample = resolve(sampler.sample)(train, context)
     if not isinstance(sample, Sample):
-        raise PluginError(f"Sampler {setup.sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
-    check_sample(setup.sampler.name, sample, len(setup.splits.train))
+        raise PluginError(f"Sampler {sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
+    check_sample(sampler.name, sample, len(train))
     return sample
 
 

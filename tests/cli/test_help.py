@@ -24,6 +24,8 @@ COMMANDS = [
     ("data", "status"),
     ("data", "add"),
     ("data", "preview"),
+    ("data", "attributes"),
+    ("data", "export"),
     ("new",),
     ("check",),
     ("doctor",),
