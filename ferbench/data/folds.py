@@ -68,7 +68,8 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     _check_sides(place, rows, len(samples.ids))
     classes = rule.classes or loaded.dataset.classes
     _check_classes(place, targets["train"], classes, kinds["train"])
-    return Sides(rows, targets, kinds, classes, _leaks(place, samples, rule, rows))
+    notes = (rule.mark,) if rule.mark else ()
+    return Sides(rows, targets, kinds, classes, notes + _leaks(place, samples, rule, rows))
 
 
 def _divided(loaded: Loaded, rule: ProtocolRule) -> Sequence[Fold]:

@@ -26,6 +26,7 @@ from ferbench.nouns.views import SingleView
 from ferbench.running.cell_codes import DONE, FAILED, HELD, STORE_FAULT
 from ferbench.running.environment import adopt, describe
 from ferbench.running.fitting import Fitted, draw_sample, fit
+from ferbench.running.sampled import relabelled_facts, removed_facts
 from ferbench.store.files import remove_tree, write_json
 from ferbench.store.lease import Lease, LeaseHeldError
 from ferbench.store.predictions import write_predictions
@@ -160,14 +161,15 @@ def _train_scored(setup: Setup, scorer: Scorer) -> Scored | None:
 
 def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
     count = len(setup.splits.train) if sample.indices is None else len(sample.indices)
-    removed = [{"reason": part.reason, "count": len(part.ids), "ids": list(part.ids)} for part in sample.removed]
     facts = {
         "sampler": setup.sampler.name,
         "samples_per_epoch": count,
         "weighted": sample.weights is not None,
         "relabelled": sample.targets is not None,
         "extra": 0 if sample.extra_targets is None else len(sample.extra_targets),
-        "removed": removed,
+        "removed": removed_facts(setup.sampler.name, setup.splits.train, sample.removed),
+        "new_labels": relabelled_facts(setup.splits.train, sample),
+        "reads": dict(setup.record["row"].get("reads", {})),
     }
     write_json(folder.path / "sampler.json", facts)
 

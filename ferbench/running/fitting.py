@@ -15,6 +15,7 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.matching import match_classes
+from ferbench.data.sampling import facts_about, training_side
 from ferbench.data.splits import with_sample
 from ferbench.data.weights import status_of
 from ferbench.errors import PluginError, TrainingError
@@ -33,7 +34,7 @@ from ferbench.evaluating.scoring import (
 from ferbench.evaluating.setup import Setup
 from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
-from ferbench.nouns.sampler import Sample, SampleContext
+from ferbench.nouns.sampler import Sample, SampleContext, reads_of
 from ferbench.nouns.split import Split
 from ferbench.running.beginning import begin
 from ferbench.running.keeping import Keeper
@@ -58,10 +59,15 @@ class Fitted:
 
 
 def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
-    """Ask the cell's sampler, which sees the training split alone."""
+    """Ask the cell's sampler, which is given copies of the training split alone."""
+    if setup.sampler.name == "plain":
+        return Sample()
     rng = np.random.default_rng((setup.record["seed"], 5))
-    context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required))
-    sample = resolve(setup.sampler.sample)(setup.splits.train, context)
+    train = training_side(setup.splits.train)
+    optional = [each.dataset for each in reads_of(setup.sampler, setup.sampler_options) if each.optional]
+    facts = facts_about(train, setup.loaded, setup.readable, optional)
+    context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required), facts)
+    sample = resolve(setup.sampler.sample)(train, context)
     if not isinstance(sample, Sample):
         raise PluginError(f"Sampler {setup.sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
     check_sample(setup.sampler.name, sample, len(setup.splits.train))

@@ -37,7 +37,7 @@ from ferbench.running.records import (
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
-from ferbench.running.requiring import check_chain, configured_as, inner_folds, required_of, told
+from ferbench.running.requiring import check_chain, configured_as, inner_folds, readable, required_of, told
 from ferbench.running.small import under_small_settings
 from ferbench.suites import Override, applied, dotted, overrides_of, under
 from ferbench.training.modalities import recipe_misfit
@@ -175,6 +175,8 @@ class Planner:
         before = dict(self.cells)
         keys: list[str] = []
         try:
+            named = sampling.sampler.name in self.part.samplers
+            sampling = replace(sampling, reads=readable(place, sampling, self.installed, named))
             for fold in range(len(place.division.folds)):
                 for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
                     keys.append(self._cell(place, sampling, configured, seed, fold))
@@ -257,7 +259,8 @@ class Planner:
         key = cell_id(row, seed, fold, requires, sources)
         if key not in self.cells:
             name = label(place, sampling, configured, seed, fold, inner)
-            data_plugins = self.installed.plugins_of_dataset(place.loaded.dataset)
+            datasets = [place.loaded.dataset, *(self.installed.dataset(other) for other in sampling.reads)]
+            data_plugins = [info for each in datasets for info in self.installed.plugins_of_dataset(each)]
             identity = {
                 "id": key,
                 "label": name,
