@@ -16,6 +16,7 @@ from ferbench import (
     ReadContext,
     Reads,
     Removed,
+    Requirement,
     Sample,
     SampleContext,
     Sampler,
@@ -76,6 +77,7 @@ def ferbench_samplers() -> Iterator[Sampler]:
     yield Sampler("voted-if-there", voted_if_there, reads=(Reads("votes", optional=True),), tags=tags)
     yield Sampler("uninstalled", voted, reads=(Reads("vots"),), tags=tags)
     yield Sampler("undeclared", voted)
+    yield Sampler("judged", voted, requires={"judge": Requirement("majority", out_of_fold=2)})
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ferbench.data.registry import load
 from ferbench.data.sampling import common
@@ -92,6 +93,16 @@ def configured_as(
         modified += ["epochs"] if epochs != recipe.total_epochs and "epochs" not in modified else []
         recipe = recipe.with_epochs(epochs)
     return Configured(model, recipe, has, tuple(dict.fromkeys(modified)), asked, small)
+
+
+def as_sampled(asker: Configured, sampling: Sampling) -> Configured:
+    """An asking model as a chain names it: what it requires is trained on all samples, under ``plain``.
+
+    So a sampler may ask for the very model that it samples for.
+    """
+    if sampling.sampler.name == "plain":
+        return asker
+    return replace(asker, model=replace(asker.model, name=f"{asker.model.name} · {sampling.sampler.name}"))
 
 
 def check_chain(chain: Sequence[Configured], needed: Configured) -> None:

@@ -239,3 +239,10 @@ def test_a_required_cell_seen_by_a_sampler_still_scores_its_pictures() -> None:
     view = for_sampler({"judge": Judge(setup_of("plain"))})["judge"]
     assert view.id == "judge" and isinstance(view.network(), nn.Flatten)
     assert view.logits(Batch({}, np.zeros(2))).shape == (2, 3)
+
+
+def test_a_sampler_may_require_the_very_model_that_it_samples_for() -> None:
+    """What it requires is trained on all samples, so that nothing goes in a circle."""
+    cells = plan("judged").cells
+    assert [cell.record["row"]["sampler"] for cell in cells] == ["plain", "plain", "plain", "judged"]
+    assert set(cells[-1].record["requires"]) == {"judge", "judge/1-of-2", "judge/2-of-2"}

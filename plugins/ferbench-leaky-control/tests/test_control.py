@@ -110,7 +110,7 @@ def test_what_a_sampler_adds_stays_in_train(demo: Loaded) -> None:
 
 def test_a_base_that_cannot_be_oversampled_is_refused_by_name() -> None:
     base = Dataset("soft", "", ("a", "b"), (), lambda *_: pytest.fail("read"), task="soft-labels")
-    with pytest.raises(DataError, match="oversampled-first:soft cannot be made: .* its task is soft-labels"):
+    with pytest.raises(DataError, match=r"oversampled-first:soft cannot be made: .* its task is soft-labels"):
         make("soft", lambda name: base)
     streams = replace(base, name="clips", task="single-label", decode=lambda *_: {})
     with pytest.raises(DataError, match="it streams from files"):

@@ -55,7 +55,8 @@ def resolve_conflicting(train: Split, context: SampleContext) -> Sample:
     reasons = {TIED: tied} if options.ties == "drop" else {}
     if options.copies == "drop":
         reasons[COPY] = _later(train, labels)
-    return cleaned("resolve-conflicting", train, labels, reasons, targets, "the label of most identical pictures")
+    new = targets if (targets != train.targets).any() else None
+    return cleaned("resolve-conflicting", train, labels, reasons, new, "the label of most identical pictures")
 
 
 def _counted(train: Split, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
