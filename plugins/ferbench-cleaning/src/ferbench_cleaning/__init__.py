@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ferbench import Paper, Sampler, hookimpl
-from ferbench_cleaning.options import Copies, Ferplus, Learning, Outliers, Ties
+from ferbench_cleaning.options import Ferplus, Learning, Outliers, Ties
 
 plugin_api = 1
 
@@ -70,4 +70,4 @@ def ferbench_samplers() -> Iterator[Sampler]:
 
 
 def _sampler(name: str, function: str, description: str, **more: Any) -> Sampler:
-    return Sampler(name, f"ferbench_cleaning.{function}", description, **{"options": Copies(), "tags": TAGS} | more)
+    return Sampler(name, f"ferbench_cleaning.{function}", description, tags=TAGS, **more)

@@ -17,7 +17,7 @@ def single_labels(train: Split, sampler: str) -> np.ndarray:
     if train.label_kind == "hard":
         return np.asarray(train.targets, np.int64)
     if train.label_kind in ("soft", "drawn"):
-        return np.asarray(train.targets).argmax(axis=1)
+        return np.asarray(np.asarray(train.targets).argmax(axis=1))
     raise DataError(f"{sampler} compares labels of one class each, and these are {train.label_kind}.")
 
 

@@ -10,10 +10,6 @@ from pydantic import Field
 from ferbench import Options, Reads, Requirement
 
 
-class Copies(Options):
-    """Nothing to choose."""
-
-
 class Ties(Options):
     """``ties``: groups in which no label leads are left out (``drop``), or left as they are (``keep``).
 
