@@ -21,12 +21,17 @@ def training_side(split: Split) -> Split:
     A split in memory holds the whole data set's pictures and the numbers of its own: here it gets its own alone.
     """
     assert isinstance(split, ArraySplit | StreamSplit)  # what make_splits makes
-    own = {name: _fixed(getattr(split, name)) for name in ("ids", "targets", "hashes")}
-    groups = {name: _fixed(values) for name, values in split.groups.items()}
-    if isinstance(split, StreamSplit):
-        return replace(split, groups=groups, **own)
-    inputs = {name: _fixed(values, split.rows) for name, values in split.inputs.items()}
-    return replace(split, inputs=inputs, rows=_fixed(np.arange(len(split))), groups=groups, **own)
+    own = replace(
+        split,
+        ids=_fixed(split.ids),
+        targets=_fixed(split.targets),
+        hashes=_fixed(split.hashes),
+        groups={name: _fixed(values) for name, values in split.groups.items()},
+    )
+    if isinstance(own, StreamSplit):
+        return own
+    inputs = {name: _fixed(values, own.rows) for name, values in own.inputs.items()}
+    return replace(own, inputs=inputs, rows=_fixed(np.arange(len(own))))
 
 
 def _fixed(values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:

@@ -82,7 +82,8 @@ class Judge:
 
 def reachable(start: Any) -> Iterator[np.ndarray]:
     """Every array to which public attributes lead, what it is a view of included."""
-    queue, known = [start], []
+    queue: list[Any] = [start]
+    known: list[Any] = []
     while queue:
         item = queue.pop()
         if item is None or isinstance(item, str | int | float | type) or any(item is other for other in known):
