@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,6 @@ class Setup:
     recipe: Recipe
     model_options: Options
     sampler_options: Options
-    readable: Mapping[str, Loaded] = field(default_factory=dict)
-    """The data sets that the sampler may read, by name."""
 
     @property
     def dataset(self) -> Dataset:
@@ -79,7 +77,6 @@ def rebuild(record: Mapping[str, Any], installed: Installed | None = None) -> Se
         recipe=recipe_of(row["recipe"]),
         model_options=validated(type(model.options), row["model_options"]),
         sampler_options=validated(type(sampler.options), row["sampler_options"]),
-        readable={name: as_planned(installed.dataset(name), known) for name, known in row.get("reads", {}).items()},
     )
 
 

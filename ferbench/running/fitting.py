@@ -31,7 +31,7 @@ from ferbench.evaluating.scoring import (
     make_preparer,
     prepared_arrays,
 )
-from ferbench.evaluating.setup import Setup
+from ferbench.evaluating.setup import Setup, as_planned
 from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.sampler import Sample, SampleContext, reads_of
@@ -65,7 +65,9 @@ def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
     rng = np.random.default_rng((setup.record["seed"], 5))
     train = training_side(setup.splits.train)
     optional = [each.dataset for each in reads_of(setup.sampler, setup.sampler_options) if each.optional]
-    facts = facts_about(train, setup.loaded, setup.readable, optional)
+    reads: Mapping[str, str] = setup.record["row"].get("reads", {})
+    readable = {name: as_planned(setup.installed.dataset(name), known) for name, known in reads.items()}
+    facts = facts_about(train, setup.loaded, readable, optional)
     context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required), facts)
     sample = resolve(setup.sampler.sample)(train, context)
     if not isinstance(sample, Sample):

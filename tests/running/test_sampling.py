@@ -201,7 +201,7 @@ def test_other_votes_make_another_row(votes: pytest.MonkeyPatch) -> None:
     assert before[1].id == after[1].id
     assert "reads" not in before[1].record["row"]
     with pytest.raises(DataError, match=r"registered copy of votes is .* but this cell was planned on"):
-        rebuild(before[0].record, installed())
+        draw_sample(rebuild(before[0].record, installed()), {})
 
 
 def test_missing_votes_are_named_or_the_sampler_left_out(votes: pytest.MonkeyPatch) -> None:
