@@ -38,7 +38,7 @@ class RowKey:
     ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
     a number of training samples, or a share below 1. ``small``: under the model's small settings. ``inner``: (folds,
     fold) where one part of the training side is held out for out-of-fold scores, the outer one first. ``requires`` maps
-    roles to the ids of the rows that it needs.
+    roles to the ids of the rows that it needs. ``reads``: fingerprints of data sets that the sampler reads, by name.
     """
 
     dataset: str
@@ -56,11 +56,12 @@ class RowKey:
     small: bool = False
     inner: tuple[tuple[int, int], ...] = ()
     requires: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for ``cell.json``; ``inner`` and ``requires`` only where there are some."""
+        """Plain data for ``cell.json``; ``inner``, ``requires`` and ``reads`` only where there are some."""
         plain = asdict(self) | {"inner": [list(part) for part in self.inner]}
-        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires")}
+        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires", "reads")}
 
     @property
     def id(self) -> str:

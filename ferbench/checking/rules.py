@@ -60,11 +60,11 @@ DATASET = (
 )
 
 SAMPLER = (
-    Rule("decides", "its decision fits the training split", samplers.decides),
-    Rule("seeded", "one seed, one answer", samplers.seeded),
-    Rule("untouched", "leaves its input as it was", samplers.untouched),
-    Rule("streams", "decides on data that stream from files, or says that it cannot", samplers.streams),
-    Rule("few", "copes with one class and few samples", samplers.few),
+    Rule("decides", "its decision fits the training split", samplers.tried(samplers.decides)),
+    Rule("seeded", "one seed, one answer", samplers.tried(samplers.seeded)),
+    Rule("untouched", "leaves its input as it was", samplers.tried(samplers.untouched)),
+    Rule("streams", "decides on data that stream from files, or says that it cannot", samplers.tried(samplers.streams)),
+    Rule("few", "copes with one class and few samples", samplers.tried(samplers.few)),
     Rule("requires", "what it requires is installed", settings.requirements),
 )
 

@@ -77,7 +77,7 @@ def export(
     from ferbench.evaluating.exporting import export as write
     from ferbench.evaluating.setup import find_protocol
     from ferbench.plugins import discover
-    from ferbench.running.cleaned import parts_of
+    from ferbench.running.cleaned import asked_of, parts_of
 
     if quality is not None and format is not Formats.jpeg:
         raise SettingsError([Problem("--quality", "it is for --format jpeg; PNG loses nothing")])
@@ -92,7 +92,7 @@ def export(
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     if rule.name not in loaded.protocols:
         raise DataError(f"This copy of {dataset.name} does not offer {rule.name}: {', '.join(loaded.protocols)}.")
-    found = parts_of(loaded, rule, fold, limit, installed.sampler(sampler) if sampler else None, seed)
+    found = parts_of(loaded, rule, fold, limit, asked_of(installed, sampler, seed) if sampler else None)
     parts = [part for part in found if part.side in wanted]
     pictures = Pictures(format.value, size, quality or 95, frames, layout.value)
     allowed = not ids_only and (dataset.public or private)

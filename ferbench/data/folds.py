@@ -68,7 +68,8 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     _check_sides(place, rows, len(samples.ids))
     classes = rule.classes or loaded.dataset.classes
     _check_classes(place, targets["train"], classes, kinds["train"])
-    return Sides(rows, targets, kinds, classes, (*_left_out(loaded), *_leaks(place, samples, rule, rows)))
+    notes = (*((rule.mark,) if rule.mark else ()), *_left_out(loaded), *_leaks(place, samples, rule, rows))
+    return Sides(rows, targets, kinds, classes, notes)
 
 
 def _left_out(loaded: Loaded) -> tuple[str, ...]:

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ferbench.data.registry import Loaded
+from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits, with_sample
-from ferbench.errors import DataError
+from ferbench.errors import DataError, MissingDataError, UnknownNameError
 from ferbench.evaluating.exporting import Part
 from ferbench.nouns.dataset import ProtocolRule
-from ferbench.nouns.sampler import Sample, Sampler
+from ferbench.nouns.sampler import Sample, reads_of
 from ferbench.nouns.split import Split
+from ferbench.plugins import Installed
+
+if TYPE_CHECKING:
+    from ferbench.running.fitting import Asked
+
+
+def asked_of(installed: Installed, name: str, seed: int) -> Asked:
+    """An installed sampler with its own options, to be asked outside of a run, and the data sets that it reads.
+
+    Raises UnknownNameError, and MissingDataError for a data set that it cannot do without.
+    """
+    from ferbench.running.fitting import Asked  # it imports torch
+
+    sampler = installed.sampler(name)
+    readable = {}
+    for each in reads_of(sampler, sampler.options):
+        try:
+            readable[each.dataset] = load(installed.dataset(each.dataset))
+        except (MissingDataError, UnknownNameError):
+            if not each.optional:
+                raise
+    return Asked(sampler, sampler.options, seed, readable)
 
 
 def parts_of(
@@ -20,23 +43,23 @@ def parts_of(
     rule: ProtocolRule,
     fold: int = 0,
     limit: int | None = None,
-    sampler: Sampler | None = None,
-    seed: int = 0,
+    asked: Asked | None = None,
 ) -> tuple[Part, Part, Part]:
     """Train, val and test of a fold; ``limit``: at most so many samples of each, drawn by class.
 
-    Of train, with a ``sampler``: what it removed is left out, its targets stand in place of the set's, its extra
+    Of train, with a sampler to be ``asked``: what it removed is left out, its targets stand in place of the set's, its extra
     samples come last. Raises DataError for a sampler that cannot be asked without a run.
     """
     splits = make_splits(loaded, rule, fold)
     train, val, test = (
         split if limit is None else limited(split, limit) for split in (splits.train, splits.val, splits.test)
     )
-    part = Part("train", train) if sampler is None else _sampled(loaded, train, sampler, seed)
+    part = Part("train", train) if asked is None else _sampled(loaded, train, asked)
     return part, Part("val", val), Part("test", test)
 
 
-def _sampled(loaded: Loaded, train: Split, sampler: Sampler, seed: int) -> Part:
+def _sampled(loaded: Loaded, train: Split, asked: Asked) -> Part:
+    sampler = asked.sampler
     if sampler.requires:
         raise DataError(
             f"The sampler {sampler.name} needs trained cells, so it works in a run alone: sampler.json of a cell says "
@@ -44,9 +67,9 @@ def _sampled(loaded: Loaded, train: Split, sampler: Sampler, seed: int) -> Part:
         )
     if loaded.inputs is None and not sampler.streams:
         raise DataError(f"The sampler {sampler.name} needs the data in memory, and {loaded.dataset.name} streams.")
-    from ferbench.running.fitting import ask_sampler  # it imports torch
+    from ferbench.running.fitting import ask_sampler
 
-    sample = ask_sampler(sampler, train, seed, sampler.options, {})
+    sample = ask_sampler(asked, loaded, train, {})
     changed = with_sample(train, sample)
     return taken(train, changed, sample)
 

@@ -15,6 +15,8 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.matching import match_classes
+from ferbench.data.registry import Loaded
+from ferbench.data.sampling import facts_about, training_side
 from ferbench.data.splits import with_sample
 from ferbench.data.weights import status_of
 from ferbench.errors import PluginError, TrainingError
@@ -30,10 +32,10 @@ from ferbench.evaluating.scoring import (
     make_preparer,
     prepared_arrays,
 )
-from ferbench.evaluating.setup import Setup
+from ferbench.evaluating.setup import Setup, as_planned
 from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
-from ferbench.nouns.sampler import Sample, SampleContext, Sampler
+from ferbench.nouns.sampler import Sample, SampleContext, Sampler, reads_of
 from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Split
 from ferbench.running.beginning import begin
@@ -60,16 +62,36 @@ class Fitted:
 
 
 def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
-    """Ask the cell's sampler, which sees the training split alone."""
-    return ask_sampler(setup.sampler, setup.splits.train, setup.record["seed"], setup.sampler_options, required)
+    """Ask the cell's sampler."""
+    if setup.sampler.name == "plain":
+        return Sample()
+    reads: Mapping[str, str] = setup.record["row"].get("reads", {})
+    readable = {name: as_planned(setup.installed.dataset(name), known) for name, known in reads.items()}
+    sampling = Asked(setup.sampler, setup.sampler_options, setup.record["seed"], readable)
+    return ask_sampler(sampling, setup.loaded, setup.splits.train, required)
 
 
-def ask_sampler(
-    sampler: Sampler, train: Split, seed: int, options: Options, required: Mapping[str, RequiredCell]
-) -> Sample:
-    """What a sampler decides of a training split with a run's seed. Raises PluginError when it does not fit."""
-    context = SampleContext(np.random.default_rng((seed, 5)), train.classes, options, for_sampler(required))
-    sample = resolve(sampler.sample)(train, context)
+@dataclass(frozen=True)
+class Asked:
+    """A sampler to be asked, with a run's seed; ``readable``: the data sets that it reads, by name."""
+
+    sampler: Sampler
+    options: Options
+    seed: int = 0
+    readable: Mapping[str, Loaded] = field(default_factory=dict)
+
+
+def ask_sampler(asked: Asked, loaded: Loaded, train: Split, required: Mapping[str, RequiredCell]) -> Sample:
+    """What a sampler decides, which is given copies of the training split alone.
+
+    Raises PluginError when that does not fit the split.
+    """
+    sampler, given = asked.sampler, training_side(train)
+    optional = [each.dataset for each in reads_of(sampler, asked.options) if each.optional]
+    facts = facts_about(given, loaded, asked.readable, optional)
+    rng = np.random.default_rng((asked.seed, 5))
+    context = SampleContext(rng, given.classes, asked.options, for_sampler(required), facts)
+    sample = resolve(sampler.sample)(given, context)
     if not isinstance(sample, Sample):
         raise PluginError(f"Sampler {sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
     check_sample(sampler.name, sample, len(train))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,11 @@ def found_at(data: Mapping[str, Any], key: str) -> Any:
 
 @dataclass(frozen=True)
 class Sampling:
-    """A sampler with its options after overrides."""
+    """A sampler with its options after overrides; ``reads``: fingerprints of the data sets that it reads, by name."""
 
     sampler: Sampler
     options: Mapping[str, Any]
+    reads: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def modified(self) -> list[str]:
@@ -130,6 +131,7 @@ def row_key(
         small=configured.small,
         inner=inner,
         requires=dict(requires),
+        reads=dict(sampling.reads),
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from ferbench.data.labels import expected_counts, in_kind
 from ferbench.data.splits import with_sample
 from ferbench.evaluating.setup import Setup
-from ferbench.nouns.sampler import Removed, Sample
+from ferbench.nouns.sampler import Sample
 from ferbench.nouns.split import Split
+from ferbench.running.changed import relabelled_facts, removed_facts
 from ferbench.running.fitting import rows_of_estimator
 from ferbench.training.batches import epoch_batches
 
@@ -18,11 +19,13 @@ from ferbench.training.batches import epoch_batches
 def sampled(setup: Setup, sample: Sample) -> dict[str, Any]:
     """Samples and classes before and after, weights, new and changed labels, and what was left out and why.
 
-    Raises DataError where the decision does not fit the training split.
+    Raises DataError where the decision does not fit the training split, PluginError where it names samples that are
+    not there.
     """
     before = setup.splits.train
     after = with_sample(before, sample)
     seen = _seen(setup, sample, len(after))
+    new = relabelled_facts(before, sample)
     return {
         "sampler": setup.sampler.name,
         "options": setup.sampler_options.model_dump(mode="json"),
@@ -30,11 +33,13 @@ def sampled(setup: Setup, sample: Sample) -> dict[str, Any]:
         "samples_per_epoch": len(seen),
         "weighted": sample.weights is not None,
         "relabelled": sample.targets is not None,
-        "changed_labels": _changed(before, after),
+        "changed_labels": new["count"] if new else 0,
+        "new_labels": new,
         "extra": len(after) - len(before),
         "own_batches": sample.batches is not None,
         "classes": _by_class(before, after, seen, sample),
-        "removed": [_left_out(before, part) for part in sample.removed],
+        "removed": removed_facts(setup.sampler.name, before, sample.removed),
+        "reads": dict(setup.record["row"].get("reads", {})),
     }
 
 
@@ -80,19 +85,3 @@ def _counts(split: Split, rows: np.ndarray) -> np.ndarray:
 def _number(value: float) -> float:
     """A count; whole where labels are hard."""
     return int(value) if float(value).is_integer() else round(float(value), 3)
-
-
-def _changed(before: Split, after: Split) -> int:
-    """Training samples whose label is another than before."""
-    old, new = np.asarray(before.targets), np.asarray(after.targets)[: len(before)]
-    if old.ndim != new.ndim:
-        old, new = (in_kind(values, "soft", len(before.classes)) for values in (old, new))
-    return int((old != new).reshape(len(old), -1).any(axis=1).sum())
-
-
-def _left_out(before: Split, part: Removed) -> dict[str, Any]:
-    facts: dict[str, Any] = {"reason": part.reason, "count": len(part.ids)}
-    if before.label_kind != "real":
-        counts = _counts(before, np.flatnonzero(np.isin(before.ids, part.ids)))
-        facts["classes"] = {name: _number(count) for name, count in zip(before.classes, counts, strict=True)}
-    return {**facts, "ids": list(part.ids)}
