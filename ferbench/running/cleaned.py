@@ -47,8 +47,8 @@ def parts_of(
 ) -> tuple[Part, Part, Part]:
     """Train, val and test of a fold; ``limit``: at most so many samples of each, drawn by class.
 
-    Of train, with a sampler to be ``asked``: what it removed is left out, its targets stand in place of the set's, its extra
-    samples come last. Raises DataError for a sampler that cannot be asked without a run.
+    Of train, with a sampler to be ``asked``: what it removed is left out, its targets stand in place of the set's, its
+    extra samples come last. Raises DataError for a sampler that cannot be asked without a run.
     """
     splits = make_splits(loaded, rule, fold)
     train, val, test = (
