@@ -17,13 +17,10 @@ from ferbench.data.folds import count_folds, make_sides
 from ferbench.data.grouping import strata
 from ferbench.data.labels import expected_counts
 from ferbench.data.registry import Loaded
-from ferbench.data.summary import describe_division
 from ferbench.data.votes import VOTES, vote_shares
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.emotions import Side
 
-VERSION = 1
-"""Raised when an audit finds out other things than before: kept ones are then made anew."""
 LISTED = 2000
 """Pairs of near-duplicates that are kept by name, those across sides first."""
 
@@ -42,8 +39,6 @@ def audit(loaded: Loaded, rule: ProtocolRule, told: Told = lambda text: None) ->
         "dataset": loaded.dataset.name,
         "protocol": rule.name,
         "fingerprint": loaded.fingerprint,
-        "division": describe_division(loaded, rule).digest,
-        "version": VERSION,
         "public": loaded.dataset.public,
         "synthetic": loaded.dataset.synthetic,
         "samples": len(first.rows),
@@ -151,7 +146,7 @@ def _left_out(loaded: Loaded, facts: Mapping[str, Any]) -> list[str]:
         if noise["votes"] is None:
             told.append("label noise by votes: the data set keeps no annotators' votes")
         if noise["classifier"] is None and modality != "eeg":
-            told.append("label noise by a classifier: some class has fewer than 20 samples")
+            told.append("label noise by a classifier: some class has fewer than 25 different pictures")
     if not facts["groups"]:
         told.append("overlap of persons: the data set does not say who is shown")
     if near is not None and not near["within_train"]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ferbench.auditing.audit import VERSION, audit
 from ferbench.data.cache import disk_faults
 from ferbench.data.registry import Loaded, dataset_root, folder_name
 from ferbench.data.summary import describe_division
@@ -15,6 +14,9 @@ from ferbench.errors import DataError, StoreError
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.store.files import read_object, write_json
 from ferbench.store.store import Store
+
+VERSION = 1
+"""Raised when an audit finds out other things than before: kept ones are then made anew."""
 
 
 def kept_audit(loaded: Loaded, rule: ProtocolRule) -> dict[str, Any] | None:
@@ -39,7 +41,10 @@ def kept_or_made(
     found = None if fresh else kept_audit(loaded, rule)
     if found is not None:
         return found
-    found = audit(loaded, rule, told)
+    from ferbench.auditing.audit import audit  # SciPy and scikit-learn, which no run needs to wait for
+
+    made = audit(loaded, rule, told)
+    found = {**made, "version": VERSION, "division": describe_division(loaded, rule).digest}
     path = _place(loaded, rule)
     try:
         with disk_faults(path):

@@ -19,8 +19,8 @@ FOLDS = 5
 FITTED = 50_000
 """Samples on which the classifier of a fold is fitted at most."""
 SHOWN = 100
-FEW = 20
-"""A class of fewer samples is too small to be estimated with the others."""
+FEW = 25
+"""A class of fewer different pictures is too small to be estimated with the others."""
 
 
 def from_copies(audited: Audited) -> dict[str, Any] | None:
@@ -73,11 +73,13 @@ def from_classifier(audited: Audited, pictures: Pictures, samples: Samples) -> d
     high where the classifier is weak: ``accuracy`` is what it reaches. ``suspects``: the samples that it doubts most,
     for review. None where labels are no classes, or too few.
     """
-    labels = audited.labels
-    sizes = None if labels is None else np.bincount(labels[pictures.readable], minlength=len(audited.classes))
-    if labels is None or sizes is None or (sizes[sizes > 0] < FEW).any() or (sizes > 0).sum() < 2:
+    labels, fit = audited.labels, np.flatnonzero(pictures.readable)
+    if labels is None or not len(fit):
         return None
-    fit = np.flatnonzero(pictures.readable)
+    k = len(audited.classes)
+    sizes = np.bincount(np.unique(audited.image[fit] * k + labels[fit]) % k, minlength=k)
+    if (sizes[sizes > 0] < FEW).any() or (sizes > 0).sum() < 2:
+        return None
     scores = _out_of_fold(gradients_of(pictures.small[fit]), labels[fit], audited, samples, fit)
     error, suspects, doubt = confident_learning(scores, labels[fit])
     guessed = scores.argmax(axis=1)

@@ -30,7 +30,8 @@ table{border-collapse:collapse;margin:.6em 0}th,td{padding:.2em .8em;text-align:
 th:first-child,td:first-child{text-align:left}thead th{border-bottom:1px solid #999}
 .facts{color:#555}.stamp{background:#b00;color:#fff;padding:.5em 1em;font-weight:bold;position:sticky;top:0}
 .legend span{margin-right:1.2em}.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
-.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));gap:10px}.card{border:1px solid #ddd;padding:6px;font-size:12px;line-height:1.35}
+.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));gap:10px}
+.card{border:1px solid #ddd;padding:6px;font-size:12px;line-height:1.35}
 .card img{display:block;image-rendering:pixelated;height:96px;margin-bottom:3px}.card b{color:#b00;font-weight:600}
 svg{display:block;font-family:inherit}
 """

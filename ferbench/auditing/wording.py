@@ -18,7 +18,7 @@ def estimates(facts: Mapping[str, Any]) -> list[str]:
         told.append(
             f"Identical copies of {found['pictures']:,} pictures: two copies have different labels in "
             f"{percent(found['disagreement'])}; were they labelled independently, {percent(found['label_error'])} of "
-            "the labels are wrong. Copies that were found by the same search word share their error, so this is rather low."
+            "the labels are wrong. Copies found by the same search word share their error, so this is rather low."
         )
     if found := noise["near_copies"]:
         told.append(
@@ -33,7 +33,7 @@ def estimates(facts: Mapping[str, Any]) -> list[str]:
     if found := noise["classifier"]:
         told.append(
             f"Out-of-fold scores of a quick classifier ({found['classifier']}; accuracy {percent(found['accuracy'])}): "
-            f"at most {percent(found['label_error_at_most'])} wrong by confident learning, an upper bound that is far too "
+            f"at most {percent(found['label_error_at_most'])} wrong by confident learning, a bound that is far too "
             f"high where the classifier is weak. {found['suspected']:,} are suspected; the worst are listed for review."
         )
     return told
@@ -43,11 +43,11 @@ def lines(facts: Mapping[str, Any]) -> list[str]:
     """The audit for a terminal."""
     told = [f"{facts['dataset']}@{facts['protocol']}: {facts['samples']:,} samples, fingerprint {facts['fingerprint']}"]
     for name, side in facts["splits"].items():
-        text = f"{name}: {side['n']:,} samples, {side['exact_duplicates']:,} of them copies within it"
+        text = f"{name}: {side['n']:,} samples, of them copies within the side {side['exact_duplicates']:,}"
         if side["conflicting_groups"]:
-            text += f" ({side['conflicting_groups']:,} pictures with several labels)"
+            text += f" (pictures with several labels: {side['conflicting_groups']:,})"
         told.append(f"  {text}{_imbalance(side)}")
-    told += ["Copies across sides (identical pixels; with near copies too):", *_across(facts["across"])]
+    told += ["Copies across sides (in brackets: near copies too):", *_across(facts["across"])]
     told += _pictures(facts)
     told += ["Wrong labels:", *(f"  {text}" for text in estimates(facts))]
     told += _groups(facts)
@@ -64,8 +64,8 @@ def _across(across: Mapping[str, int]) -> list[str]:
     told = []
     for mine, other in (("val", "train"), ("test", "train"), ("test", "val")):
         near = across.get(f"{mine}_with_any_copy_in_{other}")
-        text = f"  {across[f'{mine}_with_copy_in_{other}']:,} samples of {mine} also stand in {other}"
-        told.append(text if near is None else f"{text}; {near:,} with near copies")
+        text = f"  samples of {mine} that also stand in {other}: {across[f'{mine}_with_copy_in_{other}']:,}"
+        told.append(text if near is None else f"{text} ({near:,})")
     return told
 
 
@@ -76,8 +76,8 @@ def _pictures(facts: Mapping[str, Any]) -> list[str]:
     differ = "" if near["contradictory_pairs"] is None else f", {near['contradictory_pairs']:,} with different labels"
     return [
         f"Near-duplicates: {near['pairs']:,} pairs ({near['flipped_pairs']:,} mirrored){differ}",
-        f"Outliers: {odd['dark']:,} dark and {odd['bright']:,} bright by box plot, {odd['very_dark_or_bright']:,} with a "
-        f"mean below 20 or above 235, {odd['constant']:,} constant, {odd['near_constant']:,} near-constant, "
+        f"Outliers: {odd['dark']:,} dark and {odd['bright']:,} bright by box plot, {odd['very_dark_or_bright']:,} with "
+        f"a mean below 20 or above 235, {odd['constant']:,} constant, {odd['near_constant']:,} near-constant, "
         f"{odd['unreadable']:,} unreadable",
     ]
 

@@ -18,6 +18,7 @@ def audit(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Audit again although the kept audit is of these data.")
     ] = False,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all facts as JSON.")] = False,
 ) -> None:
     """Look for copies, leaks, near-duplicates, outliers and doubtful labels in a data set.
@@ -39,7 +40,7 @@ def audit(
 
     store = None if out is None else Store(out)
     dataset_name, _, protocol = name.partition("@")
-    dataset = discover().dataset(dataset_name)
+    dataset = discover(files=plugin or ()).dataset(dataset_name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     facts = kept_or_made(loaded, rule, lambda text: typer.echo(text, err=True), fresh)
     if html is not None:

@@ -14,13 +14,16 @@ from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
-from ferbench.reporting.board import QUICK, Block, Leaderboard
+from ferbench.reporting.about import about_data, data_captions, uses_by_dataset
+from ferbench.reporting.board import QUICK, Block, Failure, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
+from ferbench.reporting.declared import misdeclared
 from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, part_of_training, record_of
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
 from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
+from ferbench.store.uses import Use
 
 
 def build(
@@ -39,6 +42,8 @@ def build(
     unknown ``sort``, StoreError for a folder without results or an unknown run.
     """
     found = collect(out, run, beside)
+    _refuse_misdeclared(found)
+    uses = uses_by_dataset([*out, *beside])
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     tasks = {row.facts["task"] for row in found.rows}
     shown = _sorted_by(sort, scalars, _of_suite(found.metrics, scalars, tasks))
@@ -48,10 +53,18 @@ def build(
     for row in found.rows:
         groups.setdefault(_ranking_group(row), []).append(row)
     whole_first = sorted(groups.values(), key=lambda rows: _is_part(rows[0]))
-    blocks = [_measured_block(rows, shown, columns, groups) for rows in whole_first]
+    blocks = [_measured_block(rows, shown, columns, groups, uses) for rows in whole_first]
     blocks = with_claims(blocks, found.rows, reported, shown, columns)
     captions = (*_captions(found), *_missing(found.metrics, metrics))
     return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
+
+
+def _refuse_misdeclared(found: Collected) -> None:
+    """Move rows whose test predictions are not of the declared test side to the failures."""
+    for row in list(found.rows):
+        if why := misdeclared(row):
+            found.rows.remove(row)
+            found.failures.append(Failure(row.cells[0].id, str(row.record["label"]), f"Refused: {why}"))
 
 
 def _of_suite(named: Sequence[str], scalars: Sequence[Metric], tasks: set[Task]) -> list[Metric]:
@@ -89,7 +102,11 @@ def _is_part(row: Row) -> bool:
 
 
 def _measured_block(
-    rows: list[Row], shown: Sequence[Metric], columns: Sequence[str], groups: dict[Hashable, list[Row]]
+    rows: list[Row],
+    shown: Sequence[Metric],
+    columns: Sequence[str],
+    groups: dict[Hashable, list[Row]],
+    uses: Mapping[str, Sequence[Use]],
 ) -> Block:
     first = rows[0]
     resamplings: dict[str, Resampling] = {}
@@ -112,14 +129,18 @@ def _measured_block(
         record_of(item, columns, primary, ranks.get(item.row.id), [*notes.get(item.row.id, []), *notes_of(item)])
         for item in measured
     ]
+    by_protocol = {row.key["protocol"]: row for row in reversed(rows)}
+    about = [about_data(row, uses.get(row.key["dataset"], ())) for row in reversed(by_protocol.values())]
+    told = dict.fromkeys(caption for each in about for caption in data_captions(each))
     return Block(
         title=_block_title(first, groups),
         dataset=first.key["dataset"],
         protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
         metrics=metrics,
         rows=tuple(by_value(records, metrics)),
-        captions=(*_block_captions(measured, metrics), *_human_captions(measured, facts_of)),
+        captions=(*_block_captions(measured, metrics), *_human_captions(measured, facts_of), *told),
         floors=tuple(dict.fromkeys(row.model for row in rows if row.facts.get("floor"))),
+        data=tuple(each.plain() for each in about),
     )
 
 

@@ -24,6 +24,7 @@ COMMANDS = [
     ("data", "status"),
     ("data", "add"),
     ("data", "preview"),
+    ("data", "audit"),
     ("new",),
     ("check",),
     ("doctor",),
