@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ferbench.auditing.copies import Audited
+from ferbench.auditing.copies import ACROSS, Audited
 from ferbench.auditing.near import FLAT
 from ferbench.auditing.pictures import Pictures
 from ferbench.nouns.emotions import Side
@@ -119,7 +119,7 @@ def groups_across(audited: Audited, values: np.ndarray) -> dict[str, Any]:
     known = values != ""
     on = {name: set(values[audited.where(name) & known].tolist()) for name in SIDES}
     facts: dict[str, Any] = {"groups": {name: len(each) for name, each in on.items()}, "unknown": int((~known).sum())}
-    for mine, other in (("val", "train"), ("test", "train"), ("test", "val")):
+    for mine, other in ACROSS:
         shared = on[mine] & on[other]
         concerned = audited.where(mine) & np.isin(values, sorted(shared))
         facts[f"shared_by_{mine}_and_{other}"] = len(shared)

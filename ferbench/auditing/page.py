@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench.auditing import figures
+from ferbench.auditing.copies import ACROSS
 from ferbench.auditing.pictures import pictures_of
 from ferbench.auditing.wording import estimates, percent
 from ferbench.data.registry import Loaded
@@ -97,7 +98,7 @@ def _copies(facts: Mapping[str, Any]) -> str:
     ]
     across = [
         [f"{mine} in {other}", *(_count(facts["across"], f"{mine}_with_{kind}_in_{other}") for kind in _KINDS)]
-        for mine, other in (("val", "train"), ("test", "train"), ("test", "val"))
+        for mine, other in ACROSS
     ]
     return (
         f"<h2>Copies</h2><p>Identical pixels.</p>{_table(header, rows)}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ferbench.auditing.copies import ACROSS
+
 
 def percent(share: float) -> str:
     """``3.4 %``."""
@@ -62,7 +64,7 @@ def _imbalance(side: Mapping[str, Any]) -> str:
 
 def _across(across: Mapping[str, int]) -> list[str]:
     told = []
-    for mine, other in (("val", "train"), ("test", "train"), ("test", "val")):
+    for mine, other in ACROSS:
         near = across.get(f"{mine}_with_any_copy_in_{other}")
         text = f"  samples of {mine} that also stand in {other}: {across[f'{mine}_with_copy_in_{other}']:,}"
         told.append(text if near is None else f"{text} ({near:,})")

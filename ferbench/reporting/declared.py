@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +16,52 @@ from ferbench.data.table import COUNTS
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import read_columns
 
-_SPLIT = "split_"
+
+@dataclass(frozen=True)
+class Declared:
+    """What the table of a data set says of a protocol. ``side``: the side of each sample by id; None where unknown.
+
+    ``counts``: class counts by protocol and side, as they were written with the table; none in an older one.
+    """
+
+    side: Mapping[str, str] | None
+    n_test: int
+    counts: Mapping[str, Mapping[str, list[int]]]
 
 
-def misdeclared(row: Row) -> str:
+def declared_sides(table: Path, protocol: str) -> Declared:
+    """Read the sides of a protocol off the table of a data set. Raises StoreError when it is damaged."""
+    columns = read_columns(table, ["id", f"split_{protocol}"])
+    if len(columns) < 2:
+        return Declared(None, 0, {})
+    sides = columns[f"split_{protocol}"]
+    by_id = dict(zip(columns["id"].tolist(), sides.tolist(), strict=True))
+    return Declared(by_id, int((sides == "test").sum()), _known_counts(table))
+
+
+def misdeclared(row: Row, known: Declared) -> str:
     """Why the test predictions of a row are not of its protocol's test side, and what they are; empty if they are.
 
-    Samples are looked up by id in the table of the data set, and the counts of their classes are compared with those
-    that the table has for the side. Nothing can be said without a table, or of protocols with several folds.
+    Samples are looked up by id, and the counts of their classes are compared with those of the side. Nothing can be
+    said where no table is there.
     """
-    table = row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
-    own = row.key["protocol"]
-    columns = read_columns(table, ["id", f"{_SPLIT}{own}"]) if row.folds == 1 else {}
-    if len(columns) < 2:
+    if known.side is None:
         return ""
-    where = f"the test side of {row.key['dataset']}@{own}"
-    sides = dict(zip(columns["id"].tolist(), columns[f"{_SPLIT}{own}"].tolist(), strict=True))
-    stand = Counter(sides.get(name, "") or "none" for name in row.ids.tolist())
-    expected = int((columns[f"{_SPLIT}{own}"] == "test").sum())
-    counts, known = _counts_of(row), _known_counts(table)
-    if set(stand) != {"test"} or stand["test"] != expected:
+    where = f"the test side of {row.key['dataset']}@{row.key['protocol']}"
+    stand = Counter(known.side.get(name, "") or "none" for name in row.ids.tolist())
+    counts = _counts_of(row)
+    if set(stand) != {"test"} or stand["test"] != known.n_test:
         shown = ", ".join(f"{number:,} on {side}" for side, number in sorted(stand.items()))
         return (
-            f"its {len(row.ids):,} test samples are not the {expected:,} of {where} (there they stand: {shown})."
-            f"{_match(row, counts, known)}"
+            f"its {len(row.ids):,} test samples are not the {known.n_test:,} of {where} (there they stand: {shown})."
+            f"{_match(row, counts, known.counts)}"
         )
-    declared = known.get(own, {}).get("test")
+    declared = known.counts.get(row.key["protocol"], {}).get("test")
     if declared is None or counts is None or list(declared) == counts:
         return ""
     return (
         f"the class counts of its test labels ({_shown(counts)}) are not those of {where} ({_shown(declared)})."
-        f"{_match(row, counts, known)}"
+        f"{_match(row, counts, known.counts)}"
     )
 
 
@@ -65,7 +81,6 @@ def _match(row: Row, counts: list[int] | None, known: Mapping[str, Mapping[str, 
 
 
 def _known_counts(table: Path) -> dict[str, dict[str, list[int]]]:
-    """Class counts by protocol and side, as they were written with the table; none in an older one."""
     try:
         found = json.loads((pq.read_schema(table).metadata or {}).get(COUNTS.encode(), b"{}"))
     except (pa.ArrowException, OSError, ValueError):

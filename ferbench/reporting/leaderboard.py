@@ -18,7 +18,7 @@ from ferbench.reporting.about import about_data, data_captions, uses_by_dataset
 from ferbench.reporting.board import QUICK, Block, Failure, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
-from ferbench.reporting.declared import misdeclared
+from ferbench.reporting.declared import Declared, declared_sides, misdeclared
 from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, part_of_training, record_of
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
@@ -60,9 +60,16 @@ def build(
 
 
 def _refuse_misdeclared(found: Collected) -> None:
-    """Move rows whose test predictions are not of the declared test side to the failures."""
-    for row in list(found.rows):
-        if why := misdeclared(row):
+    """Move rows whose test predictions are not of the declared test side to the failures.
+
+    The table of a data set knows the first fold alone, so that rows of several folds cannot be looked up.
+    """
+    known: dict[tuple[Path, str], Declared] = {}
+    for row in [row for row in found.rows if row.folds == 1]:
+        place = (_table_of(row), row.key["protocol"])
+        if place not in known:
+            known[place] = declared_sides(*place)
+        if why := misdeclared(row, known[place]):
             found.rows.remove(row)
             found.failures.append(Failure(row.cells[0].id, str(row.record["label"]), f"Refused: {why}"))
 
@@ -153,13 +160,17 @@ def _samples_of(row: Row) -> str:
 
 def _facts_of(row: Row, samples: str, known: dict[Hashable, SampleFacts]) -> SampleFacts:
     """Facts of a row's test samples, looked up once for all rows that share them."""
-    table = row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
+    table = _table_of(row)
     unit = row.facts.get("unit") or "sample"
     key = (table, row.key["protocol"], unit, row.training_sides, samples)
     if key not in known:
         asked = (row.ids, row.folds_of, row.training_sides, row.facts["classes"])
         known[key] = sample_facts(table, row.key["protocol"], unit, *asked)
     return known[key]
+
+
+def _table_of(row: Row) -> Path:
+    return row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
 
 
 def _ranked(

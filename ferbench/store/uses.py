@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ferbench.errors import StoreError
 from ferbench.store.files import disk_faults
 from ferbench.store.store import CellFolder, Store
 
@@ -67,7 +68,13 @@ def uses_in(store: Store) -> list[Use]:
         found += _read(path)
     known = {use.cell for use in found}
     for cell in store.cells:
-        if cell.id not in known and cell.state == "done" and not (row := cell.record["row"]).get("inner"):
+        if cell.id in known:
+            continue
+        try:
+            row, done = cell.record["row"], cell.state == "done"
+        except StoreError:
+            continue  # the leaderboard names it among the failures
+        if done and not row.get("inner"):
             found.append(Use(cell.id, "unlisted", row["dataset"], row["protocol"], row["fingerprint"]))
     return found
 

@@ -99,7 +99,8 @@ def test_pictures_stay_out_of_the_page_unless_they_may_be_published(alike: Any) 
 
 
 def test_who_asks_for_private_pictures_gets_a_stamped_page(alike: Any) -> None:
-    page = page_of(*alike(), private=True)
+    facts, loaded = alike()
+    page = page_of(facts, loaded, private=True)
     assert page.count("<img") > 20 and STAMP in page
 
 

@@ -71,7 +71,7 @@ def test_test_uses_are_counted_below_the_table_and_listed_in_json(out: OutFolder
     first, second = out.row("net", [0.6, 0.7])
     out.run()
     for kind in ("training", "training", "evaluation"):
-        note_use(out.out, Use(first, kind, "fer2013", "official", "f"))  # type: ignore[arg-type]
+        note_use(out.out, Use(first, kind, "fer2013", "official", "f"))
     note_use(out.out, Use("gone", "training", "fer2013", "6-class", "f", times=30))
     note_use(out.out, Use("other", "training", "demo", "official", "f"))
     told = "Test reuse: test samples of fer2013 were scored 34 times here, by 3 cells"
