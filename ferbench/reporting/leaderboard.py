@@ -15,10 +15,12 @@ from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
+from ferbench.reporting.about import about_data, data_captions, uses_by_dataset
 from ferbench.reporting.attributes import attribute_in, known_in, registered_in
-from ferbench.reporting.board import QUICK, Block, Leaderboard
+from ferbench.reporting.board import QUICK, Block, Failure, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
+from ferbench.reporting.declared import Declared, declared_sides, misdeclared
 from ferbench.reporting.measured import (
     Measured,
     columns_of,
@@ -33,6 +35,7 @@ from ferbench.reporting.samples import SampleFacts, sample_facts
 from ferbench.reporting.sliced import group_captions, part_of, slice_block, slice_columns, worst_groups
 from ferbench.reporting.slices import Part
 from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
+from ferbench.store.uses import Use
 
 
 def build(
@@ -53,6 +56,8 @@ def build(
     unknown ``sort`` or ``by``, StoreError for a folder without results or an unknown run.
     """
     found = collect(out, run, beside)
+    _refuse_misdeclared(found)
+    uses = uses_by_dataset([*out, *beside])
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     tasks = {row.facts["task"] for row in found.rows}
     shown = _sorted_by(sort, scalars, _of_suite(found.metrics, scalars, tasks))
@@ -65,7 +70,7 @@ def build(
     whole_first = sorted(groups.values(), key=lambda rows: _is_part(rows[0]))
     if by is not None:
         return _by_attribute(found, by, shown[0], whole_first, groups)
-    blocks = [_measured_block(rows, shown, columns, groups) for rows in whole_first]
+    blocks = [_measured_block(rows, shown, columns, groups, uses) for rows in whole_first]
     blocks = with_claims(blocks, found.rows, reported, shown, columns)
     captions = (*_captions(found), *_missing(found.metrics, metrics))
     return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
@@ -98,6 +103,21 @@ def _by_attribute(
             drawn.append(slice_block(_block_title(rows[0], groups), cut, by, metric))
     left_out = [f"Left out: {', '.join(without)}."] if without else []
     return Leaderboard(_title(found), slice_columns(metric), (metric,), tuple(drawn), captions=tuple(left_out))
+
+
+def _refuse_misdeclared(found: Collected) -> None:
+    """Move rows whose test predictions are not of the declared test side to the failures.
+
+    The table of a data set knows the first fold alone, so that rows of several folds cannot be looked up.
+    """
+    known: dict[tuple[Path, str], Declared] = {}
+    for row in [row for row in found.rows if row.folds == 1]:
+        place = (row.table, row.key["protocol"])
+        if place not in known:
+            known[place] = declared_sides(*place)
+        if why := misdeclared(row, known[place]):
+            found.rows.remove(row)
+            found.failures.append(Failure(row.cells[0].id, str(row.record["label"]), f"Refused: {why}"))
 
 
 def _of_suite(named: Sequence[str], scalars: Sequence[Metric], tasks: set[Task]) -> list[Metric]:
@@ -135,7 +155,11 @@ def _is_part(row: Row) -> bool:
 
 
 def _measured_block(
-    rows: list[Row], shown: Sequence[Metric], columns: Sequence[str], groups: dict[Hashable, list[Row]]
+    rows: list[Row],
+    shown: Sequence[Metric],
+    columns: Sequence[str],
+    groups: dict[Hashable, list[Row]],
+    uses: Mapping[str, Sequence[Use]],
 ) -> Block:
     first = rows[0]
     resamplings: dict[str, Resampling] = {}
@@ -160,14 +184,23 @@ def _measured_block(
         | worst_columns(worst.get(item.row.id))
         for item in measured
     ]
+    by_protocol = {row.key["protocol"]: row for row in reversed(rows)}
+    about = [about_data(row, uses.get(row.key["dataset"], ())) for row in reversed(by_protocol.values())]
+    told = dict.fromkeys(caption for each in about for caption in data_captions(each))
     return Block(
         title=_block_title(first, groups),
         dataset=first.key["dataset"],
         protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
         metrics=metrics,
         rows=tuple(by_value(records, metrics)),
-        captions=(*_block_captions(measured, metrics), *_human_captions(measured, facts_of), *group_captions(worst)),
+        captions=(
+            *_block_captions(measured, metrics),
+            *_human_captions(measured, facts_of),
+            *group_captions(worst),
+            *told,
+        ),
         floors=tuple(dict.fromkeys(row.model for row in rows if row.facts.get("floor"))),
+        data=tuple(each.plain() for each in about),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from ferbench.auditing.keeping import join_results
 from ferbench.data.attributes import outdated
 from ferbench.data.table import write_table
 from ferbench.errors import InterruptedRunError, PluginError
@@ -289,6 +290,7 @@ def record_run(plan: Plan, store: Store, command: str = "") -> str:
         if not is_parquet(path):
             path.unlink(missing_ok=True)
         write_table(loaded, path)
+        join_results(loaded, store)
     run_id = store.new_run_id()
     store.write_run(
         {

@@ -30,6 +30,7 @@ from ferbench.store.files import remove_tree, write_json
 from ferbench.store.lease import Lease, LeaseHeldError
 from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
+from ferbench.store.uses import note_cell
 from ferbench.training.memory import keep_freed_memory, peak_memory
 from ferbench.training.precision import choose_device
 
@@ -79,6 +80,7 @@ def _work(folder: CellFolder) -> dict[str, Any]:
     setup = rebuild(folder.record)
     keep_freed_memory()
     _, facts = perform(folder, setup, lambda: metrics_of(setup))
+    note_cell(folder, "training")
     return facts
 
 

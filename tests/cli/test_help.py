@@ -26,6 +26,7 @@ COMMANDS = [
     ("data", "preview"),
     ("data", "attributes"),
     ("data", "export"),
+    ("data", "audit"),
     ("new",),
     ("check",),
     ("doctor",),
