@@ -28,8 +28,8 @@ NETWORK = (
     Rule("company", "scores do not depend on the rest of the batch", networks.company),
     Rule("saved", "saved and loaded it scores the same", networks.saved),
     Rule("gradients", "every parameter gets a gradient", learning.gradients, 90.0),
-    Rule("learns", "learns sixteen samples by heart", learning.kept("learns", learning.learns), 240.0),
-    Rule("repeats", "two trainings from one seed are equal", learning.kept("repeats", learning.repeats), 120.0),
+    Rule("learns", "learns sixteen samples by heart", learning.kept("learns", learning.learns), 480.0),
+    Rule("repeats", "two trainings from one seed are equal", learning.kept("repeats", learning.repeats), 240.0),
 )
 
 TRYING = frozenset({"company", "saved", "gradients", "learns", "repeats"})
