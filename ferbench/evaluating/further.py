@@ -78,8 +78,7 @@ def find_other(installed: Installed, text: str) -> tuple[Loaded, ProtocolRule]:
 
     Raises UnknownNameError, MissingDataError, DataError.
     """
-    name, _, protocol = text.partition("@")
-    dataset = installed.dataset(name)
+    dataset, protocol = installed.place(text)
     return load(dataset), find_protocol(dataset, protocol)
 
 

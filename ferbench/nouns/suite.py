@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from ferbench.nouns.composition import Composition
 from ferbench.nouns.settings import Settings
 
 
@@ -65,7 +66,8 @@ class Suite(Settings):
     product of the lists, which then only fill in what a row leaves open. ``small``: models are trained under their own
     small settings, below ``set``; such rows show that a method runs, and are not ranked. ``evaluate_on``: further
     data sets (``NAME`` or ``NAME@PROTOCOL``) on which every finished cell is scored as well, over the classes that both
-    have; ``ferbench transfer`` shows them.
+    have; ``ferbench transfer`` shows them. ``compose`` defines data sets made of others: ``[compose.NAME]`` is the data
+    set ``compose:NAME``, in this suite and, once it has run, everywhere on this machine.
     """
 
     name: str
@@ -80,5 +82,8 @@ class Suite(Settings):
     selection: Literal["best-val", "last", "oracle"] | None = None
     small: bool = False
     evaluate_on: tuple[str, ...] = ()
+    compose: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")], Composition] = Field(
+        default_factory=dict
+    )
     set: dict[str, Any] = Field(default_factory=dict)
     rows: tuple[SuiteRow, ...] = ()

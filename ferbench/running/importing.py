@@ -50,14 +50,13 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     joins those of the latest run, so that the leaderboard shows it. Raises DataError when the samples are not the
     protocol's test side, SettingsError, UnknownNameError.
     """
-    name, _, protocol = place.partition("@")
-    dataset = installed.dataset(name)
+    dataset, protocol = installed.place(place)
     loaded, rule = load(dataset), find_protocol(dataset, protocol)
     where = Place(loaded, rule, describe_division(loaded, rule))
     _check(where, origin, installed)
     splits = make_splits(loaded, rule, origin.fold)
     found = read_outside(path, splits.test.classes)
-    scores = arrange(found, splits.test, loaded, f"the test side of {name}@{rule.name}")
+    scores = arrange(found, splits.test, loaded, f"the test side of {dataset.name}@{rule.name}")
     record = _record(where, origin, found.decided)
     store = Store(out, create=True)
     folder = store.cell(record["id"])

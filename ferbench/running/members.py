@@ -94,8 +94,8 @@ def _cell_of(member: Member, seed: int, fold: int) -> Cell:
 
 
 def _at(row: Row, place: str) -> bool:
-    dataset, _, protocol = place.partition("@")
-    return dataset in ("", row.key["dataset"]) and protocol in ("", row.key["protocol"])
+    dataset, protocol = row.key["dataset"], row.key["protocol"]
+    return place in ("", dataset, f"@{protocol}", f"{dataset}@{protocol}")
 
 
 def _member(store: Store, name: str, rows: Sequence[Row]) -> Member:

@@ -57,4 +57,4 @@ def _narrowed(all_names: Sequence[str], own: Sequence[str] | None, asked: Sequen
     """Of a row's own names those that were asked for; ``demo`` asks for every protocol of it."""
     if own is None or not asked:
         return tuple(all_names)
-    return tuple(name for name in all_names if name in asked or name.partition("@")[0] in asked)
+    return tuple(name for name in all_names if name in asked or name.rpartition("@")[0] in asked)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ferbench.data.composing import remember
 from ferbench.data.inner import held_out
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits
@@ -82,6 +83,8 @@ class Plan:
 def make_plan(request: Request, installed: Installed) -> Plan:
     """Look everything up and lay out the cells. Raises SettingsError, UnknownNameError, DataError."""
     suite = resolve_suite(request, installed)
+    for name, composition in suite.compose.items():
+        remember(name, composition)
     return Planner(request, installed, suite).plan()
 
 
@@ -120,8 +123,8 @@ class Planner:
         """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
         names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
         for name in names:
-            dataset = self.installed.dataset(name.partition("@")[0])
-            find_protocol(dataset, name.partition("@")[2])
+            dataset, protocol = self.installed.place(name)
+            find_protocol(dataset, protocol)
             load(dataset)
         return names
 
@@ -148,9 +151,8 @@ class Planner:
         plain = [name for name in self.part.datasets if "@" not in name]
         names = [name for name in self.part.datasets if "@" in name]
         for entry in [*self.installed.expand("datasets", plain), *names]:
-            name, _, protocol = entry.partition("@")
-            dataset = self.installed.dataset(name)
-            rule = find_protocol(dataset, protocol)
+            dataset, protocol = self.installed.place(entry)
+            name, rule = dataset.name, find_protocol(dataset, protocol)
             try:
                 loaded = self.tables.get(name) or load(dataset)
             except MissingDataError:

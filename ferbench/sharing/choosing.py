@@ -116,11 +116,16 @@ def _filtered(
 ) -> Iterable[str]:
     """Cells whose model (data set) is called so, with or without its variant (protocol)."""
     names = {key: full(record["row"]) for key, record in records.items()}
-    found = {key for key, each in names.items() if name in (each, each.partition("@")[0])}
+    found = {key for key, each in names.items() if name in (each, _plain(each))}
     if not found:
-        known = sorted({text for each in names.values() for text in (each, each.partition("@")[0])})
+        known = sorted({text for each in names.values() for text in (each, _plain(each))})
         raise UnknownNameError(f"{option} {name}: no cell is of it.{did_you_mean(name, known)} There are {known}.")
     return found
+
+
+def _plain(name: str) -> str:
+    """A name without its variant or protocol; a composed data set's own may hold an ``@`` further up."""
+    return name.rpartition("@")[0] or name
 
 
 def _model(row: Mapping[str, Any]) -> str:
