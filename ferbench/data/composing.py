@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ferbench.data.division import given_split
-from ferbench.data.matching import shared_classes
 from ferbench.data.registry import data_root
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
 from ferbench.nouns.composition import Composition
@@ -155,6 +154,8 @@ def _part(name: str, entry: str, find: Find) -> Part:
 
 def _classes(name: str, composition: Composition, parts: Sequence[Part]) -> tuple[str, ...]:
     """Canonical names of the classes, each of which at least one data set has; every data set has some."""
+    from ferbench.data.matching import shared_classes
+
     known = [tuple(canonical(each) for each in rule.classes or base.classes) for base, rule in parts]
     for (base, _), names in zip(parts, known, strict=True):
         if len(set(names)) < len(names):

@@ -119,8 +119,7 @@ class Installed:
             with suppress(UnknownNameError):
                 return self.dataset(text), ""
         raise UnknownNameError(
-            f"The data set {name!r} has no protocol {protocol!r}.{did_you_mean(protocol, known)} "
-            f"Protocols: {', '.join(known)}."
+            f"{name} has no protocol {protocol!r}.{did_you_mean(protocol, known)} Known: {', '.join(known)}."
         )
 
     def model(self, name: str) -> Model:
