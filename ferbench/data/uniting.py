@@ -116,7 +116,7 @@ def _pieces(base: Dataset, rule: ProtocolRule, classes: Sequence[str]) -> Iterat
 
 def _smallest(pieces: Sequence[Piece]) -> int:
     """The smallest height or width, of a data set that streams: that of its first picture."""
-    return min(min(next(_pictures(piece)).shape[:2]) for piece in pieces)
+    return int(min(min(next(_pictures(piece)).shape[:2]) for piece in pieces))
 
 
 def _pictures(piece: Piece) -> Iterator[np.ndarray]:
