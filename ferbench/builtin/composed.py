@@ -14,7 +14,7 @@ def composed_family() -> Family:
     return Family(
         PREFIX,
         _make,
-        "Several data sets of faces as one, over the classes that they share; each sample keeps its source",
+        "Several data sets of faces as one, over the classes that they share; each sample keeps its source.",
         examples=("A+B",),
         derives=True,
     )
