@@ -26,13 +26,15 @@ Part = tuple[Dataset, ProtocolRule]
 Find = Callable[[str], Dataset]
 
 
-def remember(name: str, composition: Composition) -> None:
+def remember(name: str, composition: Composition, find: Find) -> None:
     """Keep a definition on this machine as ``compose:NAME``, in place of an earlier one of that name.
 
     Every process finds it by its name from then on. What was made by the earlier definition is made anew when it is
-    used, and gets another fingerprint: results of the one are never taken for those of the other.
+    used, and gets another fingerprint: results of the one are never taken for those of the other. Raises what
+    :func:`compose` raises, and keeps nothing then.
     """
     path = _definition(name)
+    compose(f"{PREFIX}:{name}", composition, find)
     text = composition.model_dump_json(indent=1)
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:

@@ -33,8 +33,8 @@ OTHER_NAMES = {
     **dict.fromkeys(("happiness", "happy", "joy", "joyful", "hap", "ha"), "happiness"),
     **dict.fromkeys(("sadness", "sad", "sa"), "sadness"),
     **dict.fromkeys(("surprise", "surprised", "surprising", "sur", "su"), "surprise"),
-    **dict.fromkeys(("neutral", "neutrality", "neutralness", "neu", "ne"), "neutral"),
-    **dict.fromkeys(("contempt", "contemptuous", "con"), "contempt"),
+    **dict.fromkeys(("neutral", "neutrality", "neu", "ne"), "neutral"),
+    **dict.fromkeys(("contempt", "contemptuous"), "contempt"),
 }
 """Canonical names by what packaged tools and data sets call them.
 

@@ -84,7 +84,7 @@ def make_plan(request: Request, installed: Installed) -> Plan:
     """Look everything up and lay out the cells. Raises SettingsError, UnknownNameError, DataError."""
     suite = resolve_suite(request, installed)
     for name, composition in suite.compose.items():
-        remember(name, composition)
+        remember(name, composition, installed.dataset)
     return Planner(request, installed, suite).plan()
 
 

@@ -246,7 +246,10 @@ def test_a_chosen_class_that_a_data_set_lacks_altogether_leaves_it_out_by_name()
 
 def test_names_are_checked() -> None:
     """A path is no name; an unknown one is answered with the nearest; two data sets are needed."""
-    remember("six", Composition(datasets=("one", "two")))
+    find = finder(base("one"), base("two"))
+    remember("six", Composition(datasets=("one", "two")), find)
+    with pytest.raises(DataError, match="names one twice"):
+        remember("six", Composition(datasets=("one", "one@3-fold")), find)
     assert composition_of("six").datasets == ("one", "two")
     with pytest.raises(UnknownNameError, match=r"no composed data set 'sixt'.*Did you mean 'six'"):
         composition_of("sixt")
