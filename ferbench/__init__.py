@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Sharpness,
         Solarize,
     )
+    from ferbench.nouns.composition import Composition
     from ferbench.nouns.dataset import Dataset, Fold, Parsed, ProtocolRule, ReadContext, Samples
     from ferbench.nouns.emotions import EMOTIONS, LabelKind, Modality, Side, Task, canonical
     from ferbench.nouns.event import CellEvent, RunEvent
@@ -102,6 +103,7 @@ _HOMES = {
     "ferbench.nouns.colour": (
         "AutoAugment AutoContrast ColorJitter Equalize GaussianBlur Posterize RandAugment Sharpness Solarize"
     ),
+    "ferbench.nouns.composition": "Composition",
     "ferbench.nouns.dataset": "Dataset Fold Parsed ProtocolRule ReadContext Samples",
     "ferbench.nouns.emotions": "EMOTIONS LabelKind Modality Side Task canonical",
     "ferbench.nouns.event": "CellEvent RunEvent",
@@ -154,6 +156,7 @@ __all__ = [
     "Centre",
     "Choice",
     "ColorJitter",
+    "Composition",
     "Constant",
     "Cosine",
     "CrossEntropy",

@@ -284,7 +284,8 @@ class Nearest:
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         x = inputs["image"].reshape(len(inputs["image"]), -1)
-        scores = np.exp(-((x[:, None] - self.means) ** 2).sum(axis=2))
+        distances = ((x[:, None] - self.means) ** 2).sum(axis=2)
+        scores = np.exp(distances.min(axis=1, keepdims=True) - distances)  # far from all means exp(-distance) is 0
         return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
     def state(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, Any]]:

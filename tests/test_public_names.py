@@ -44,7 +44,7 @@ REQUIRED: dict[str, Any] = {
     "patterns": ("head.*",),
     "epochs": 2,
     "name": "n",
-    "datasets": ("demo",),
+    "datasets": ("demo", "fer2013"),
     "models": ("small-cnn",),
     "algorithm": "lamb",
 }

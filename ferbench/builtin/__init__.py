@@ -13,11 +13,13 @@ from ferbench.nouns.suite import Suite
 
 
 @hookimpl
-def ferbench_datasets() -> Iterator[Dataset]:
-    """The demo faces."""
+def ferbench_datasets() -> Iterator[Dataset | Family]:
+    """The demo faces, and data sets that are composed of others."""
+    from ferbench.builtin.composed import composed_family
     from ferbench.builtin.demo import demo_dataset
 
     yield demo_dataset()
+    yield composed_family()
 
 
 @hookimpl

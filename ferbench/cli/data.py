@@ -140,17 +140,15 @@ def preview(
     from ferbench.data.registry import load
     from ferbench.evaluating.previewing import write_preview
     from ferbench.evaluating.setup import find_protocol
-    from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
 
     installed = discover(files=plugin or ())
-    dataset_name, protocol = split_protocol(name)
-    dataset = installed.dataset(dataset_name)
+    dataset, protocol = installed.place(name)
     rule = find_protocol(dataset, protocol)
     write_preview(load(dataset), rule, installed.model(model), out, rows, seed)
     typer.echo(f"Written to {out}: left as it is, then as {model} sees it in training.")
     if not dataset.public:
-        typer.secho(f"Samples of {dataset_name} may not be published: keep this picture to yourself.", fg="yellow")
+        typer.secho(f"Samples of {dataset.name} may not be published: keep this picture to yourself.", fg="yellow")
 
 
 def _facts(item: Status) -> dict[str, Any]:

@@ -87,8 +87,7 @@ def export(
     if sampler is not None and Sides.train not in wanted:
         raise SettingsError([Problem("--sampler", "it changes the training side alone, which is not exported")])
     installed = discover()
-    dataset_name, _, protocol = name.partition("@")
-    dataset = installed.dataset(dataset_name)
+    dataset, protocol = installed.place(name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     if rule.name not in loaded.protocols:
         raise DataError(f"This copy of {dataset.name} does not offer {rule.name}: {', '.join(loaded.protocols)}.")

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ferbench.nouns.model import Model
+    from ferbench.nouns.paper import Paper
     from ferbench.plugins import Installed, Kind
 
 KINDS: tuple[Kind, ...] = ("models", "datasets", "samplers", "metrics", "suites")
@@ -147,6 +148,7 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
     from ferbench.data.registry import load
     from ferbench.data.summary import class_counts
     from ferbench.errors import DataError, MissingDataError
+    from ferbench.nouns.emotions import canonical
 
     dataset = installed.dataset(name)
     protocols: dict[str, Any] = {rule.name: {"description": rule.description} for rule in dataset.protocols}
@@ -170,15 +172,23 @@ def _dataset(installed: Installed, name: str) -> dict[str, Any]:
         "task": dataset.task,
         "modality": dataset.modality,
         "classes": list(dataset.classes),
+        "canonical": {own: canonical(own) for own in dataset.classes if own != canonical(own)},
         "registered": registered,
         "damaged": damaged,
         "notes": " ".join(notes),
         "protocols": protocols,
         "synthetic": dataset.synthetic,
+        "made_of": {base.name: _cited(base.paper) or "no citation" for base in dataset.bases},
         "licence": dataset.licence,
         "how_to_get": dataset.how_to_get,
         "paper": asdict(dataset.paper) if dataset.paper else None,
     }
+
+
+def _cited(paper: Paper | None) -> str:
+    if paper is None:
+        return ""
+    return f"{paper.authors} ({paper.year}). {paper.title}. {paper.url}".rstrip()
 
 
 def _print(facts: dict[str, Any]) -> None:

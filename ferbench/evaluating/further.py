@@ -18,7 +18,7 @@ from ferbench.evaluating.loading import at_trained_size, load_scorer
 from ferbench.evaluating.scoring import Scorer, check_views
 from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
 from ferbench.identity import digest
-from ferbench.nouns.dataset import ProtocolRule, split_protocol
+from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.emotions import canonical
 from ferbench.nouns.settings import validated
 from ferbench.nouns.split import Split
@@ -79,8 +79,7 @@ def find_other(installed: Installed, text: str) -> tuple[Loaded, ProtocolRule]:
 
     Raises UnknownNameError, MissingDataError, DataError.
     """
-    name, protocol = split_protocol(text)
-    dataset = installed.dataset(name)
+    dataset, protocol = installed.place(text)
     return load(dataset), find_protocol(dataset, protocol)
 
 

@@ -23,17 +23,24 @@ Side = Literal["train", "val", "test"]
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
 """Canonical emotion names. A data set may use its own (``happy``, ``not_happy``) or dimensions (``valence``)."""
 
+BASIC: dict[int, tuple[str, ...]] = {6: EMOTIONS[:6], 7: EMOTIONS[:7], 8: EMOTIONS}
+"""The customary sets of six (Ekman's), seven (with neutral) and eight (with contempt) emotions, by their size."""
+
 OTHER_NAMES = {
-    **dict.fromkeys(("angry", "anger"), "anger"),
-    **dict.fromkeys(("disgust", "disgusted"), "disgust"),
-    **dict.fromkeys(("fear", "afraid", "fearful", "scared"), "fear"),
-    **dict.fromkeys(("happiness", "happy", "joy"), "happiness"),
-    **dict.fromkeys(("sadness", "sad"), "sadness"),
-    **dict.fromkeys(("surprise", "surprised"), "surprise"),
-    **dict.fromkeys(("neutral", "neutrality"), "neutral"),
+    **dict.fromkeys(("anger", "angry", "ang", "an"), "anger"),
+    **dict.fromkeys(("disgust", "disgusted", "disgusting", "dis", "di"), "disgust"),
+    **dict.fromkeys(("fear", "afraid", "fearful", "scared", "fea", "fe", "af"), "fear"),
+    **dict.fromkeys(("happiness", "happy", "joy", "joyful", "hap", "ha"), "happiness"),
+    **dict.fromkeys(("sadness", "sad", "sa"), "sadness"),
+    **dict.fromkeys(("surprise", "surprised", "surprising", "sur", "su"), "surprise"),
+    **dict.fromkeys(("neutral", "neutrality", "neu", "ne"), "neutral"),
     **dict.fromkeys(("contempt", "contemptuous"), "contempt"),
 }
-"""Canonical names by what packaged tools and data sets call them."""
+"""Canonical names by what packaged tools and data sets call them.
+
+Nouns: FER+, RAF-DB, CK+, TFEID. Adjectives: FER2013, AffectNet, ExpW. Codes: JAFFE (``HA``), KDEF and RaFD (``AF``),
+and those of three letters in names of files. Compound emotions (``happily surprised``) are classes of their own.
+"""
 
 
 def canonical(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from ferbench.nouns.composition import Composition
 from ferbench.nouns.settings import Settings
 
 
@@ -66,7 +67,8 @@ class Suite(Settings):
     small settings, below ``set``; such rows show that a method runs, and are not ranked. ``allow_corrupted``: how many
     corrupted files of a data set may be left out, or which share of all its files; with more there is no run.
     ``evaluate_on``: further data sets (``NAME`` or ``NAME@PROTOCOL``) on which every finished cell is scored as well,
-    over the classes that both have; ``ferbench transfer`` shows them.
+    over the classes that both have; ``ferbench transfer`` shows them. ``compose`` defines data sets made of others:
+    ``[compose.NAME]`` is the data set ``compose:NAME``, in this suite and, once it has run, everywhere on this machine.
     """
 
     name: str
@@ -82,5 +84,8 @@ class Suite(Settings):
     small: bool = False
     allow_corrupted: Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)] = 0
     evaluate_on: tuple[str, ...] = ()
+    compose: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")], Composition] = Field(
+        default_factory=dict
+    )
     set: dict[str, Any] = Field(default_factory=dict)
     rows: tuple[SuiteRow, ...] = ()

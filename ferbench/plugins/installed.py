@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from ferbench.errors import FerbenchError, PluginError, UnknownNameError, did_you_mean
+from ferbench.errors import DataError, FerbenchError, PluginError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset, split_protocol
 from ferbench.nouns.event import CellEvent, RunEvent
 from ferbench.nouns.family import Family
@@ -95,6 +96,31 @@ class Installed:
     def dataset(self, name: str) -> Dataset:
         """Return a data set; ``name`` is without protocol."""
         return self._find("datasets", name, Dataset)
+
+    def place(self, text: str) -> tuple[Dataset, str]:
+        """Return the data set and the protocol (empty: its default) that ``DATASET`` or ``DATASET@PROTOCOL`` means.
+
+        A name may hold an ``@`` of its own: in a path (``folder:a@b/c``), or before a part's protocol
+        (``compose:a+b@official``).
+        """
+        name, protocol = split_protocol(text)
+        if not protocol:
+            return self.dataset(text), ""
+        try:
+            dataset = self.dataset(name)
+        except (UnknownNameError, DataError):
+            if ":" not in text:
+                raise
+            return self.dataset(text), ""
+        known = [rule.name for rule in dataset.protocols]
+        if protocol in known:
+            return dataset, protocol
+        if ":" in text:
+            with suppress(UnknownNameError):
+                return self.dataset(text), ""
+        raise UnknownNameError(
+            f"{name} has no protocol {protocol!r}.{did_you_mean(protocol, known)} Known: {', '.join(known)}."
+        )
 
     def model(self, name: str) -> Model:
         """Return a model by its full name, ``name`` or ``name@variant``."""
@@ -187,7 +213,7 @@ class Installed:
         if pattern.startswith("tag:"):
             return self._tagged(kind, pattern.removeprefix("tag:"))
         if kind == "datasets":
-            self._check_protocol(pattern)
+            self.place(pattern)
         else:
             self._find(kind, pattern, KINDS[kind])
         return [pattern]
@@ -200,19 +226,6 @@ class Installed:
             tail = f"Tags: {', '.join(known)}." if known else "None has a tag."
             raise UnknownNameError(f"No {NOUNS[kind]} has the tag {tag!r}.{did_you_mean(tag, known)} {tail}")
         return found
-
-    def _check_protocol(self, pattern: str) -> None:
-        """Check ``dataset`` or ``dataset@protocol``."""
-        name, protocol = split_protocol(pattern)
-        dataset = self.dataset(name)
-        if not protocol:
-            return
-        known = [rule.name for rule in dataset.protocols]
-        if protocol not in known:
-            raise UnknownNameError(
-                f"The data set {name!r} has no protocol {protocol!r}.{did_you_mean(protocol, known)} "
-                f"Protocols: {', '.join(known)}."
-            )
 
     def _defaults(self, kind: Kind) -> list[Any]:
         """Return what ``*`` means: no variants, and no model that is selected on its test score."""

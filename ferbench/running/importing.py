@@ -18,7 +18,6 @@ from ferbench.errors import Problem, SettingsError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import ENGINE_VERSION, RowKey, cell_id
-from ferbench.nouns.dataset import split_protocol
 from ferbench.plugins import Installed
 from ferbench.running.outside import arrange, read_outside
 from ferbench.running.records import SCHEMA, Place
@@ -53,14 +52,13 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     joins those of the latest run, so that the leaderboard shows it. Raises DataError when the samples are not the
     protocol's test side, SettingsError, UnknownNameError.
     """
-    name, protocol = split_protocol(place)
-    dataset = installed.dataset(name)
+    dataset, protocol = installed.place(place)
     loaded, rule = load(dataset), find_protocol(dataset, protocol)
     where = Place(loaded, rule, describe_division(loaded, rule))
     _check(where, origin, installed)
     splits = make_splits(loaded, rule, origin.fold)
     found = read_outside(path, splits.test.classes)
-    scores = arrange(found, splits.test, loaded, f"the test side of {name}@{rule.name}")
+    scores = arrange(found, splits.test, loaded, f"the test side of {dataset.name}@{rule.name}")
     record = _record(where, origin, found.decided)
     store = Store(out, create=True)
     folder = store.cell(record["id"])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import Problem, SettingsError, StoreError, UnknownNameError, did_you_mean
-from ferbench.nouns.dataset import split_protocol
 from ferbench.reporting.collecting import collect, is_inner
 from ferbench.reporting.rows import Cell, Row, assemble
 from ferbench.store.store import Store
@@ -95,8 +94,8 @@ def _cell_of(member: Member, seed: int, fold: int) -> Cell:
 
 
 def _at(row: Row, place: str) -> bool:
-    dataset, protocol = split_protocol(place)
-    return dataset in ("", row.key["dataset"]) and protocol in ("", row.key["protocol"])
+    dataset, protocol = row.key["dataset"], row.key["protocol"]
+    return place in ("", dataset, f"@{protocol}", f"{dataset}@{protocol}")
 
 
 def _member(store: Store, name: str, rows: Sequence[Row]) -> Member:

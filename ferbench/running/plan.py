@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ferbench.data.composing import remember
 from ferbench.data.inner import held_out
 from ferbench.data.registry import Loaded, load
 from ferbench.data.splits import limited, make_splits
@@ -13,7 +14,6 @@ from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
-from ferbench.nouns.dataset import split_protocol
 from ferbench.nouns.model import Model
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.sampler import Sampler
@@ -84,6 +84,8 @@ class Plan:
 def make_plan(request: Request, installed: Installed) -> Plan:
     """Look everything up and lay out the cells. Raises SettingsError, UnknownNameError, DataError."""
     suite = resolve_suite(request, installed)
+    for name, composition in suite.compose.items():
+        remember(name, composition, installed.dataset)
     return Planner(request, installed, suite).plan()
 
 
@@ -122,8 +124,8 @@ class Planner:
         """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
         names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
         for name in names:
-            dataset = self.installed.dataset(name.partition("@")[0])
-            find_protocol(dataset, name.partition("@")[2])
+            dataset, protocol = self.installed.place(name)
+            find_protocol(dataset, protocol)
             load(dataset)
         return names
 
@@ -150,9 +152,8 @@ class Planner:
         plain = [name for name in self.part.datasets if "@" not in name]
         names = [name for name in self.part.datasets if "@" in name]
         for entry in [*self.installed.expand("datasets", plain), *names]:
-            name, protocol = split_protocol(entry)
-            dataset = self.installed.dataset(name)
-            rule = find_protocol(dataset, protocol)
+            dataset, protocol = self.installed.place(entry)
+            name, rule = dataset.name, find_protocol(dataset, protocol)
             try:
                 loaded = self.tables.get(name) or load(dataset)
             except MissingDataError:

@@ -223,10 +223,17 @@ def facts(
 def _finished_notes(dataset: Dataset, seen: str) -> tuple[str, ...]:
     """That nothing was trained here, and, where its training data name this very data set, what that may mean."""
     note = "inference-only: trained elsewhere, under no protocol that was checked here"
-    if _plain(dataset.name) not in _plain(seen):
+    named = [name for name in _names(dataset) if _plain(name) in _plain(seen)]
+    if not named:
         return (note,)
-    warning = f"WARNING: possibly trained on the test side: its training data name this data set ({seen})"
+    which = "this data set" if named == [dataset.name] else ", ".join(named)
+    warning = f"WARNING: possibly trained on the test side: its training data name {which} ({seen})"
     return (warning, note)
+
+
+def _names(dataset: Dataset) -> list[str]:
+    """The names of a data set and of all from which it is made."""
+    return [dataset.name, *(name for base in dataset.bases for name in _names(base))]
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ferbench import Model, builtin
+from ferbench import Dataset, Model, builtin
 from ferbench.nouns.suite import Suite
 
 SUITES: dict[str, Suite] = {suite.name: suite for suite in builtin.ferbench_suites()}
@@ -30,7 +30,7 @@ def test_everything_that_the_demo_names_ships_inside() -> None:
     assert named == set(models)
     assert {name for name in suite.models if name.startswith("tag:")} == {"tag:demo"}
     assert suite.datasets == ("demo",)
-    assert [dataset.name for dataset in builtin.ferbench_datasets()] == ["demo"]
+    assert [item.name for item in builtin.ferbench_datasets() if isinstance(item, Dataset)] == ["demo"]
 
 
 def test_the_fer2013_suite_asks_for_the_official_split_and_is_joined_by_tag() -> None:

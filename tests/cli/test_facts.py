@@ -84,6 +84,24 @@ def test_a_data_set_is_shown_with_the_sizes_of_its_sides(ferbench: Command) -> N
     assert facts["synthetic"] is True
 
 
+def test_classes_are_shown_beside_their_canonical_names(ferbench: Command, tmp_path: Path) -> None:
+    plugin = tmp_path / "two_moods.py"
+    plugin.write_text(
+        "from ferbench import Dataset, ProtocolRule, hookimpl, k_fold\n@hookimpl\ndef ferbench_datasets():\n"
+        "    yield Dataset('two-moods', 'Moods', ('happy', 'sadness', 'afraid'), (ProtocolRule('folds', k_fold(2)),),\n"
+        "                  read='nowhere:read')\n"
+    )
+    facts = ferbench("show", "two-moods", "--plugin", plugin, "--json").json
+    assert facts["canonical"] == {"happy": "happiness", "afraid": "fear"}
+    assert "happy: happiness" in ferbench("show", "two-moods", "--plugin", plugin).out
+    assert ferbench("show", "demo", "--json").json["canonical"] == {}
+    made = ferbench("show", "compose:demo+two-moods", "--plugin", plugin, "--json").json
+    assert made["classes"] == ["fear", "happiness", "sadness"] and set(made["made_of"]) == {"demo", "two-moods"}
+    fault = ferbench("run", "--suite", "demo", "-d", "compose:demo+two-moods", "--plugin", plugin, "--dry-run")
+    assert fault.code == 2
+    assert "The data set 'two-moods' is not on this machine" in fault.err
+
+
 def test_a_data_set_that_is_not_registered_says_how_to_get_it(ferbench: Command, data_root: Path) -> None:
     facts = ferbench("show", "fer2013", "--json").json
     assert facts["registered"] == ""

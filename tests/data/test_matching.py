@@ -7,7 +7,7 @@ import pytest
 
 from ferbench import DataError
 from ferbench.data.matching import match_classes
-from ferbench.nouns.emotions import canonical
+from ferbench.nouns.emotions import BASIC, canonical
 
 
 def test_names_are_matched_by_what_they_mean() -> None:
@@ -18,6 +18,33 @@ def test_names_are_matched_by_what_they_mean() -> None:
     assert matching.columns == (1, 2, 0) and matching.notes() == ()
     scores = np.array([[0.5, 0.2, 0.3]])
     assert np.allclose(matching.apply(scores), [[0.2, 0.3, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("names", "meant"),
+    [
+        (
+            "Neutral Happy Sad Surprise Fear Disgust Anger Contempt",
+            "neutral happiness sadness surprise fear disgust anger contempt",
+        ),
+        (
+            "Surprise Fear Disgust Happiness Sadness Anger Neutral",
+            "surprise fear disgust happiness sadness anger neutral",
+        ),
+        ("angry disgusted fearful joyful surprised neutrality", "anger disgust fear happiness surprise neutral"),
+        ("AN DI FE HA NE SA SU AF", "anger disgust fear happiness neutral sadness surprise fear"),
+        ("Happily-Surprised none not_happy", "happily-surprised none not_happy"),
+    ],
+)
+def test_each_data_set_calls_emotions_by_names_of_its_own(names: str, meant: str) -> None:
+    """AffectNet, RAF-DB, adjectives, the codes of JAFFE and KDEF; compound emotions are others."""
+    assert " ".join(canonical(name) for name in names.split()) == meant
+
+
+def test_customary_sets_of_emotions_differ_by_neutral_and_contempt() -> None:
+    assert set(BASIC[7]) - set(BASIC[6]) == {"neutral"} and set(BASIC[8]) - set(BASIC[7]) == {"contempt"}
+    matching = match_classes(BASIC[8], BASIC[6])
+    assert matching.columns == (0, 1, 2, 3, 4, 5) and matching.dropped == ("neutral", "contempt")
 
 
 def test_a_class_that_the_model_lacks_gets_nothing_and_one_that_the_data_lack_is_left_out() -> None:

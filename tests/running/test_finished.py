@@ -103,6 +103,13 @@ def test_its_row_is_ranked_and_says_what_it_is(result: RunResult) -> None:
     assert "one seed" not in eye["notes"] and "--limit" not in eye["notes"]
 
 
+def test_a_data_set_that_is_composed_of_its_training_data_warns_as_well(contract: Contract) -> None:
+    request = Request("contract", ("compose:squares+demo",), ("eye",), ("plain",), plugins=(PLUGIN, OWN))
+    (planned,) = make_plan(request, discover(files=[PLUGIN, OWN])).cells
+    warning = "WARNING: possibly trained on the test side: its training data name squares (FER-2013 and Squares)"
+    assert planned.record["facts"]["notes"][0] == warning
+
+
 def test_what_cannot_be_scored_is_skipped_with_the_mend(result: RunResult) -> None:
     skipped = Store(result.out).run(result.run_id)["skipped"]
     sampled = "nothing of a finished model is trained, so a sampler makes no difference"
