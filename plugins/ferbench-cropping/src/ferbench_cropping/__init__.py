@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from ferbench import Dataset, Family, Parsed, ReadContext, UnknownNameError, hookimpl
+from ferbench import Dataset, Family, Parsed, ReadContext, Suite, UnknownNameError, hookimpl
 from ferbench_cropping.naming import Crop, parse
 
 plugin_api = 1
@@ -24,6 +24,21 @@ def ferbench_datasets() -> Iterator[Family]:
         "The faces that a detector (haar, mtcnn, hog) finds in another data set's pictures: cropped:DETECTOR:NAME",
         examples=("haar:raf-db-original", "mtcnn-aligned-224-skip:folder:PATH"),
         derives=True,
+    )
+
+
+@hookimpl
+def ferbench_suites() -> Iterator[Suite]:
+    """The same network on the pictures as they are, and on what each detector makes of them."""
+    crops = ("haar-48-whole", "hog-48-whole", "mtcnn-48-whole", "mtcnn-48-aligned-whole")
+    yield Suite(
+        name="face-detectors",
+        description="What face detectors do to a score: a network on the demo's pictures, and on the faces in them.",
+        datasets=("demo", *(f"cropped:{crop}:demo" for crop in crops)),
+        models=("small-cnn",),
+        metrics=("accuracy", "balanced-accuracy", "macro-f1"),
+        seeds=(0, 1, 2),
+        epochs=8,
     )
 
 
