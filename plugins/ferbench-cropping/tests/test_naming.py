@@ -11,8 +11,8 @@ from ferbench import UnknownNameError
 def test_a_name_says_how_faces_are_cut_out() -> None:
     assert parse("haar", "demo") == Crop("haar", "haar", 112, None, False, "refuse")
     assert parse("haar-64-grey-skip", "demo") == Crop("haar", "haar-64-grey-skip", 64, False, False, "skip")
-    assert parse("mtcnn-whole-aligned-colour", "x") == Crop(
-        "mtcnn", "mtcnn-whole-aligned-colour", 112, True, True, "whole"
+    assert parse("mtcnn-colour-aligned-whole", "x") == Crop(
+        "mtcnn", "mtcnn-colour-aligned-whole", 112, True, True, "whole"
     )
 
 
@@ -26,6 +26,8 @@ def test_a_name_says_how_faces_are_cut_out() -> None:
         ("haar-64-48", "demo", "choose one of 64 and 48"),
         ("haar-grey-colour", "demo", "choose one of grey and colour"),
         ("haar-skip-whole", "demo", "choose one of skip and whole"),
+        ("haar-skip-64", "demo", "write cropped:haar-64-skip:demo"),
+        ("haar-skip-skip", "demo", "write cropped:haar-skip:demo"),
         ("haar-4", "demo", "size 4 is not 8 to 1024"),
         ("haar-aligned", "demo", "haar finds no eyes to align by; mtcnn does"),
     ],

@@ -21,8 +21,8 @@ def ferbench_datasets() -> Iterator[Family]:
     yield Family(
         "cropped",
         make,
-        "The faces that a detector (haar, mtcnn, hog) finds in another data set's pictures: cropped:DETECTOR:NAME",
-        examples=("haar:raf-db-original", "mtcnn-aligned-224-skip:folder:PATH"),
+        "The faces that a detector (haar, mtcnn, hog) finds in another data set's pictures: cropped:DETECTOR:NAME.",
+        examples=("haar:raf-db-original", "mtcnn-224-aligned-skip:folder:PATH"),
         derives=True,
     )
 

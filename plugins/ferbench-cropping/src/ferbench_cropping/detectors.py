@@ -61,7 +61,7 @@ def _area(box: np.ndarray) -> float:
 
 
 def _haar() -> Find:
-    import cv2
+    import cv2.data
 
     # Gone from OpenCV 5.
     return partial(_haar_faces, cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml"))

@@ -37,7 +37,7 @@ class Crop:
 
 
 def parse(text: str, name: str) -> Crop:
-    """Read ``DETECTOR`` and what follows it, each after a hyphen, in any order. Raises UnknownNameError."""
+    """Read ``DETECTOR`` and what follows it: size, colour, aligned, policy. Raises UnknownNameError."""
     detector, *words = text.split("-")
     whole = f"cropped:{text}:{name}"
     if detector not in DETECTORS:
@@ -58,6 +58,10 @@ def parse(text: str, name: str) -> Crop:
     for pair in (*_PAIRS, tuple(sizes)):
         if len(pair) > 1 and set(pair) <= set(words):
             raise UnknownNameError(f"{whole}: choose one of {' and '.join(pair)}.")
+    # One name for one thing: in another order, the same faces would be cut out and trained on again.
+    ordered = "-".join((detector, *sizes, *(word for word in WORDS if word in chosen)))
+    if text != ordered:
+        raise UnknownNameError(f"{whole}: write cropped:{ordered}:{name}.")
     size = int(sizes[0]) if sizes else DEFAULT_SIZE
     if not 8 <= size <= 1024:
         raise UnknownNameError(f"{whole}: the size {size} is not 8 to 1024 pixels.")
