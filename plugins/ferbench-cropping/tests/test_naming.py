@@ -19,9 +19,9 @@ def test_a_name_says_how_faces_are_cut_out() -> None:
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("har", "demo", "no detector 'har'. Did you mean 'haar'?"),
+        ("har", "demo", "no detector 'har'. Write cropped:DETECTOR:NAME; detectors are haar, mtcnn, hog."),
         ("haar", "", "in whose pictures"),
-        ("haar-gray", "demo", "no option 'gray'. Did you mean 'grey'?"),
+        ("haar-gray", "demo", "no option 'gray'. Options are a size in pixels, grey, colour, aligned, skip, whole."),
         ("haar-", "demo", "no option ''"),
         ("haar-64-48", "demo", "choose one of 64 and 48"),
         ("haar-grey-colour", "demo", "choose one of grey and colour"),

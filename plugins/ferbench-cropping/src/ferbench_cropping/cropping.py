@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 
 from ferbench import DataError, Dataset, Parsed, Samples, View
-from ferbench.nouns.reference import resolve
 from ferbench_cropping.detectors import Detector, largest
 from ferbench_cropping.geometry import align, cut, square_around, tinted
 from ferbench_cropping.naming import Crop
@@ -69,7 +69,8 @@ def _pictures(base: Dataset, parsed: Parsed) -> Iterator[np.ndarray]:
         yield from (np.asarray(picture) for picture in parsed.inputs[name])
         return
     assert parsed.files is not None and base.decode is not None
-    decode, rng = resolve(base.decode), np.random.default_rng(0)
+    decode = resolve_name(base.decode) if isinstance(base.decode, str) else base.decode
+    rng = np.random.default_rng(0)
     boxes = parsed.samples.columns.get("box")
     for place, file in enumerate(parsed.files):
         box = None if boxes is None else tuple(boxes[place].tolist())

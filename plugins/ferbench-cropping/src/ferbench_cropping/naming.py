@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ferbench import UnknownNameError
-from ferbench.errors import did_you_mean
 
 Policy = Literal["refuse", "skip", "whole"]
 
@@ -42,7 +41,7 @@ def parse(text: str, name: str) -> Crop:
     whole = f"cropped:{text}:{name}"
     if detector not in DETECTORS:
         raise UnknownNameError(
-            f"{whole}: there is no detector {detector!r}.{did_you_mean(detector, DETECTORS)} "
+            f"{whole}: there is no detector {detector!r}. "
             f"Write cropped:DETECTOR:NAME; detectors are {', '.join(DETECTORS)}."
         )
     if not name:
@@ -52,8 +51,7 @@ def parse(text: str, name: str) -> Crop:
     for word in chosen:
         if word not in WORDS:
             raise UnknownNameError(
-                f"{whole}: there is no option {word!r}.{did_you_mean(word, WORDS)} "
-                f"Options are a size in pixels, {', '.join(WORDS)}."
+                f"{whole}: there is no option {word!r}. Options are a size in pixels, {', '.join(WORDS)}."
             )
     for pair in (*_PAIRS, tuple(sizes)):
         if len(pair) > 1 and set(pair) <= set(words):
