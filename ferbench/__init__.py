@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from ferbench.nouns.predictor import Predictor
     from ferbench.nouns.recipe import EMA, EarlyStopping, Input, Recipe, Stage
     from ferbench.nouns.requirement import Requirement
-    from ferbench.nouns.sampler import Removed, Sample, SampleContext, Sampler
+    from ferbench.nouns.sampler import Facts, Reads, Removed, Sample, SampleContext, Sampler
     from ferbench.nouns.schedules import Constant, Cosine, OneCycle, Plateau, Step
     from ferbench.nouns.settings import Options, Settings
     from ferbench.nouns.split import Batch, Split, Splits, View
@@ -120,7 +120,7 @@ _HOMES = {
     "ferbench.nouns.predictor": "Predictor",
     "ferbench.nouns.recipe": "EMA EarlyStopping Input Recipe Stage",
     "ferbench.nouns.requirement": "Requirement",
-    "ferbench.nouns.sampler": "Removed Sample SampleContext Sampler",
+    "ferbench.nouns.sampler": "Facts Reads Removed Sample SampleContext Sampler",
     "ferbench.nouns.schedules": "Constant Cosine OneCycle Plateau Step",
     "ferbench.nouns.settings": "Options Settings",
     "ferbench.nouns.split": "Batch Split Splits View",
@@ -168,6 +168,7 @@ __all__ = [
     "EarlyStopping",
     "Equalize",
     "Estimator",
+    "Facts",
     "Family",
     "FerbenchError",
     "FitContext",
@@ -212,6 +213,7 @@ __all__ = [
     "RandomViews",
     "Range",
     "ReadContext",
+    "Reads",
     "Recipe",
     "Removed",
     "Reported",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ class RowKey:
     ``weights`` maps names of initial weights to their SHA-256. ``limit`` is ``--limit``:
     a number of training samples, or a share below 1. ``small``: under the model's small settings. ``inner``: (folds,
     fold) where one part of the training side is held out for out-of-fold scores, the outer one first. ``requires`` maps
-    roles to the ids of the rows that it needs.
+    roles to the ids of the rows that it needs. ``reads``: fingerprints of data sets that the sampler reads, by name.
     """
 
     dataset: str
@@ -56,16 +56,23 @@ class RowKey:
     small: bool = False
     inner: tuple[tuple[int, int], ...] = ()
     requires: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for ``cell.json``; ``inner`` and ``requires`` only where there are some."""
+        """Plain data for ``cell.json``; ``inner``, ``requires`` and ``reads`` only where there are some."""
         plain = asdict(self) | {"inner": [list(part) for part in self.inner]}
-        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires")}
+        return {key: value for key, value in plain.items() if value or key not in ("inner", "requires", "reads")}
 
     @property
     def id(self) -> str:
         """The row's id."""
         return digest(self.as_dict())
+
+
+def with_options(name: str, options: Mapping[str, Any], shown: Sequence[str]) -> str:
+    """A name for people, and those of its options that are to be shown: ``smote (space=features)``."""
+    parts = [f"{key}={options[key]}" for key in shown if key in options]
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def cell_id(

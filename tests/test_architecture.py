@@ -27,6 +27,7 @@ FLOORS = {
     "identity": 2,
     "store": 3,
     "hookspecs": 3,
+    "auditing": 4,
     "plugins": 4,
     "builtin": 4,
     "evaluating": 4,

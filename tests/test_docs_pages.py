@@ -101,7 +101,7 @@ def printed(module: str) -> Iterator[str]:
                 yield longest
 
 
-PRINTING = "reporting/measured reporting/claims reporting/leaderboard running/cell running/importing"
+PRINTING = "reporting/measured reporting/claims reporting/leaderboard reporting/about running/cell running/importing"
 
 
 @pytest.mark.parametrize("module", PRINTING.split())

@@ -145,7 +145,7 @@ def test_stand_ins_are_what_a_required_cell_is() -> None:
     from ferbench.checking.trial import StandIn
 
     promised = {name for name in vars(RequiredCell) if not name.startswith("_")}
-    assert promised == {"id", "scores", "network", "logits"}
+    assert promised == {"id", "scores", "network", "features", "logits"}
     assert promised <= set(dir(StandIn)) | set(StandIn.__dataclass_fields__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,23 +13,25 @@ from ferbench.checking.report import Outcome, Subject, failed, first_fault, pass
 from ferbench.checking.trial import StandIn
 from ferbench.data.in_memory import ArraySplit
 from ferbench.data.splits import with_sample
-from ferbench.errors import FerbenchError, PluginError
+from ferbench.errors import FerbenchError, MissingDataError, PluginError
 from ferbench.evaluating.required import for_sampler
 from ferbench.nouns.model import Model, NetSpec, RequiredCell
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.requirement import requirements_of
-from ferbench.nouns.sampler import Sample, SampleContext, Sampler
+from ferbench.nouns.sampler import Facts, Sample, SampleContext, Sampler, reads_of
 from ferbench.nouns.split import Split
 from ferbench.plugins.quarantine import described
 from ferbench.running.fitting import check_sample
 
-CLASSES, COUNT, SIDE = 4, 60, 16
+CLASSES, SIDE = 4, 16
+SIZES = (26, 16, 10, 8)
+"""Samples of each class: unequal, and in the smallest enough for the five neighbours that SMOTE looks at by custom."""
 BATCH = 16
 
 
 def training(targets: np.ndarray | None = None) -> ArraySplit:
     """A training split of grey pictures with unequal classes; as in a cell, nothing of it can be written to."""
-    given = np.repeat(np.arange(CLASSES), (30, 16, 10, 4)) if targets is None else targets
+    given = np.repeat(np.arange(CLASSES), SIZES) if targets is None else targets
     split = split_of({"image": (1, SIDE, SIDE)}, given.astype(np.int64), CLASSES)
     inputs = {"image": split.inputs["image"][..., 0].copy()}
     for array in (*inputs.values(), split.targets, split.ids):
@@ -41,7 +43,11 @@ def sampled(subject: Subject[Sampler], train: Split, seed: int = 0) -> Sample:
     """Ask a sampler. Raises PluginError when its answer does not fit the split."""
     sampler = subject.item
     context = SampleContext(
-        np.random.default_rng(seed), class_names(CLASSES), sampler.options, _required(subject, len(train))
+        np.random.default_rng(seed),
+        class_names(CLASSES),
+        sampler.options,
+        _required(subject, len(train)),
+        _absent(sampler),
     )
     sample = resolve(sampler.sample)(train, context)
     if not isinstance(sample, Sample):
@@ -61,6 +67,29 @@ def _required(subject: Subject[Sampler], count: int) -> dict[str, RequiredCell]:
 
 def _as_model(subject: Subject[Sampler], model: Model) -> Subject[Model]:
     return Subject(model, subject.info, subject.installed, subject.everything, subject.effort)
+
+
+def _absent(sampler: Sampler) -> Callable[[str, str], Facts]:
+    """Made-up samples stand in no data set: what a sampler may read is not there."""
+    named = {each.dataset for each in reads_of(sampler, sampler.options)}
+
+    def facts(dataset: str, column: str) -> Facts:
+        if dataset not in named:
+            raise PluginError(f"It asks for {column!r} of {dataset!r}, which its `reads` does not name.")
+        raise MissingDataError(f"{dataset} has none of the made-up samples.")
+
+    return facts
+
+
+def tried(look: Callable[[Subject[Sampler]], Outcome]) -> Callable[[Subject[Sampler]], Outcome]:
+    """The check, left out for a sampler that cannot decide without another data set."""
+
+    def looked(subject: Subject[Sampler]) -> Outcome:
+        sampler = subject.item
+        needed = [each.dataset for each in reads_of(sampler, sampler.options) if not each.optional]
+        return skipped(f"it reads {', '.join(needed)}, which has no made-up samples") if needed else look(subject)
+
+    return looked
 
 
 def decides(subject: Subject[Sampler]) -> Outcome:
@@ -142,7 +171,7 @@ def streams(subject: Subject[Sampler]) -> Outcome:
     """Where it does not say ``streams=False``, it also decides on clips that are read from files."""
     if not subject.item.streams:
         return skipped("it says that it needs the data in memory")
-    targets = np.repeat(np.arange(CLASSES), (30, 16, 10, 4))
+    targets = np.repeat(np.arange(CLASSES), SIZES)
     try:
         sampled(subject, streamed_split_of({"video": (4, 1, SIDE, SIDE)}, targets, CLASSES))
     except Exception as error:

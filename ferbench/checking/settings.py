@@ -10,13 +10,14 @@ import numpy as np
 from ferbench.checking.made_up import spec_of
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, noted, passed, skipped
 from ferbench.checking.trial import raw_size, seen_size
-from ferbench.errors import FerbenchError, SettingsError
+from ferbench.errors import FerbenchError, SettingsError, UnknownNameError
 from ferbench.identity import canonical_json
 from ferbench.nouns.model import Choice, Model, Range
 from ferbench.nouns.paper import Paper, Reported
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.requirement import Requirement, check_given, requirements_of
+from ferbench.nouns.sampler import Sampler, reads_of
 from ferbench.nouns.settings import revised
 from ferbench.nouns.suite import Suite
 from ferbench.plugins import Installed, Kind
@@ -98,7 +99,8 @@ def requirements(subject: Subject[Any]) -> Outcome:
     """The models that it requires are installed, take what is asked of them, and do not require it in turn."""
     item = subject.item
     needs = requirements_of(item, item.options)
-    if not needs:
+    reads = reads_of(item, item.options) if isinstance(item, Sampler) else ()
+    if not needs and not reads:
         return skipped("it requires none")
     if isinstance(item, Model):
         check_given(item, needs)
@@ -106,6 +108,11 @@ def requirements(subject: Subject[Any]) -> Outcome:
     else:
         asker = Configured(Model(item.name), Recipe(), {}, ())
     faults: list[str] = []
+    for each in reads:
+        try:
+            subject.everything().dataset(each.dataset)
+        except UnknownNameError as error:
+            faults += [] if each.optional else [f"it reads {each.dataset}: {error}"]
     for role, needed in needs.items():
         try:
             _walk(role, needed, (asker,), subject.everything())

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ferbench.cli import attributes, export
+from ferbench.cli.audit import audit
+
 if TYPE_CHECKING:
     from ferbench.data.registry import Status
 
@@ -15,6 +18,9 @@ app = typer.Typer(
     help="Register, check and look at data sets and weights.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
     no_args_is_help=True,
 )
+app.command("audit")(audit)
+app.command("attributes")(attributes.attributes)
+app.command("export")(export.export)
 
 
 _SHOWN = 5

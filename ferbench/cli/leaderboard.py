@@ -25,6 +25,9 @@ def leaderboard(
     out: Annotated[list[Path] | None, typer.Option(help="Folder of results; repeat it to merge several.")] = None,
     format: Annotated[Format, typer.Option(help="table, csv, md or json.")] = Format.table,
     sort: Annotated[str | None, typer.Option(help="Metric to rank by (default: the suite's first).")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Attribute of the samples, such as brightness, source or subject.")
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Run whose rows are shown (default: the latest).")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A plugin in a single Python file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -38,11 +41,13 @@ def leaderboard(
         ferbench leaderboard --out ferbench-runs --sort macro-f1 --format csv
 
         ferbench leaderboard --sort my-metric --plugin my_metric.py
+
+        ferbench leaderboard --by brightness
     """
     from ferbench.plugins import discover
     from ferbench.running.api import make_leaderboard
 
-    table = make_leaderboard(out or [Path("ferbench-runs")], discover(files=plugin or ()), run, sort)
+    table = make_leaderboard(out or [Path("ferbench-runs")], discover(files=plugin or ()), run, sort, by)
     print_table(table, "json" if json else format.value)
 
 

@@ -38,10 +38,10 @@ def merged_split(train: str, *tests: str) -> Divide:
     return divide
 
 
-def grouped_holdout(fraction: float = 0.2, by: str | None = None, seed: int = 0) -> Divide:
+def grouped_holdout(fraction: float = 0.2, by: str | Sequence[str] | None = None, seed: int = 0) -> Divide:
     """A stratified ``fraction`` of all samples as test, the rest as train; val is carved.
 
-    Identical pixels stay together; so do samples of one group where ``by`` names it (``subject``).
+    Identical pixels stay together; so do samples of one group where ``by`` names it (``subject``), or several.
     """
 
     def divide(samples: Samples) -> Sequence[Fold]:
@@ -92,7 +92,7 @@ def leave_one_group_out(by: str = "subject") -> Divide:
     return divide
 
 
-def carve(divide: Divide, fraction: float = 0.1, by: str | None = None, seed: int = 0) -> Divide:
+def carve(divide: Divide, fraction: float = 0.1, by: str | Sequence[str] | None = None, seed: int = 0) -> Divide:
     """The folds of another division with val carved from train, where another part than a tenth is wanted."""
 
     def carved(samples: Samples) -> Sequence[Fold]:
@@ -112,8 +112,8 @@ def carve(divide: Divide, fraction: float = 0.1, by: str | None = None, seed: in
     return carved
 
 
-def _names(by: str | None) -> tuple[str, ...]:
-    return () if by is None else (by,)
+def _names(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by or ())
 
 
 def _own_splits(samples: Samples) -> list[str]:

@@ -68,7 +68,8 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     _check_sides(place, rows, len(samples.ids))
     classes = rule.classes or loaded.dataset.classes
     _check_classes(place, targets["train"], classes, kinds["train"])
-    notes = (*_said(loaded), *_left_out(loaded), *_leaks(place, samples, rule, rows))
+    mark = (rule.mark,) if rule.mark else ()
+    notes = (*mark, *_said(loaded), *_left_out(loaded), *_leaks(place, samples, rule, rows))
     return Sides(rows, targets, kinds, classes, notes)
 
 

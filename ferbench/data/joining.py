@@ -25,6 +25,7 @@ class Joined:
         self.classes: tuple[str, ...] = first.classes
         self.label_kind: LabelKind = joined_kind(first.label_kind, second.label_kind)
         self.ids = np.concatenate([first.ids, second.ids])
+        self.hashes = np.concatenate([first.hashes, second.hashes])
         labels = [in_kind(part.targets, self.label_kind, len(self.classes)) for part in (first, second)]
         self.targets = np.concatenate(labels)
         self.groups = {

@@ -87,7 +87,7 @@ def _stacked(values: Sequence[np.ndarray], paths: Sequence[Path]) -> tuple[np.nd
         return np.stack(values), None
     for value, path in zip(values, paths, strict=True):
         # Pictures [height, width] have no axis of frames: two sizes in one data set cannot be stacked.
-        if value.ndim < 3 or value.shape[1:] != values[0].shape[1:]:
+        if value.shape != values[0].shape and (value.ndim < 3 or value.shape[1:] != values[0].shape[1:]):
             raise DataError(
                 f"{path} has the size {value.shape}, {paths[0]} {values[0].shape}: they cannot be one batch."
             )

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferbench.data.folds import SIDES, make_sides
+from ferbench.data import attributes
+from ferbench.data.folds import SIDES, Sides, make_sides
 from ferbench.data.registry import Loaded
 from ferbench.errors import DataError, StoreError
-from ferbench.nouns.dataset import ProtocolRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 UNCHECKED = "unchecked"
 """In the metadata of a table that was brought from elsewhere, where the data set was not there to check it."""
+
+COUNTS = "counts"
+"""In the metadata of a table: how many samples of each class a side has, ``{protocol: {side: [count, …]}}``."""
 
 
 def is_unchecked(path: Path) -> bool:
@@ -33,22 +36,42 @@ def is_unchecked(path: Path) -> bool:
         return True
 
 
+ATTRIBUTE = "attribute_"
+"""Begins the columns of registered attributes."""
+
+
+def _attributes_of(path: Path) -> str:
+    import pyarrow.parquet as pq
+
+    return ((pq.read_schema(path).metadata or {}).get(b"attributes_digest") or b"").decode()
+
+
 def write_table(loaded: Loaded, path: Path) -> None:
     """Write ``path`` (parquet), a row for each sample of the data set; a good one that was written here is kept.
+
+    One whose attributes are not those that are registered now is written anew.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
     where the copy cannot be divided that way); the data set's groups and columns; ``origin`` (its own split);
-    ``source`` (file); ``pixel_hash`` (uint64, equal for identical pixels). The file's metadata name the data set's
-    ``classes`` (a JSON list), in whose order ``votes`` stand. Raises StoreError when the disk refuses.
+    ``source`` (file); ``brightness`` (mean pixel, of pictures in memory); ``pixel_hash`` (uint64, equal for identical
+    pixels); ``attribute_<name>`` (the slice of each registered attribute, empty where it is not known). The file's
+    metadata name the data set's ``classes`` (a JSON list), in whose order ``votes`` stand, the class counts of each
+    side (``COUNTS``), and the ``attributes`` with their slices in order. Raises StoreError when the disk refuses.
     """
-    if not is_unchecked(path):
+    known = attributes.registered(loaded)
+    if not is_unchecked(path) and _attributes_of(path) == attributes.digest(known):
         return
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({name: _column(values) for name, values in _columns(loaded).items()})
-    table = table.replace_schema_metadata({"classes": json.dumps(loaded.dataset.classes)})
+    sides = _sides(loaded)
+    columns = _columns(loaded, sides) | {f"{ATTRIBUTE}{name}": attribute.names for name, attribute in known.items()}
+    table = pa.table({name: _column(values) for name, values in columns.items()})
+    counts = {name: _class_counts(each) for name, each in sides.items() if each is not None}
+    about = {"attributes": attributes.described(known), "attributes_digest": attributes.digest(known)} if known else {}
+    metadata = {"classes": json.dumps(loaded.dataset.classes), COUNTS: json.dumps(counts)}
+    table = table.replace_schema_metadata(metadata | about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -63,33 +86,50 @@ def write_table(loaded: Loaded, path: Path) -> None:
         raise StoreError(f"{path} cannot be written ({error.strerror or error}). Choose another --out.") from error
 
 
-def _columns(loaded: Loaded) -> dict[str, Any]:
+def _columns(loaded: Loaded, sides: Mapping[str, Sides | None]) -> dict[str, Any]:
     samples = loaded.samples
     count = len(samples.ids)
     columns: dict[str, Any] = {"id": samples.ids, "target": samples.targets}
-    rules = {rule.name: rule for rule in loaded.dataset.protocols}
-    for name in loaded.protocols:
-        columns[f"split_{name}"] = _sides_of(loaded, rules[name], count)
+    for name, each in sides.items():
+        columns[f"split_{name}"] = [None] * count if each is None else _names(each, count)
     facts: Mapping[str, np.ndarray] = {**samples.groups, **samples.columns}
     columns |= {name: values for name, values in facts.items() if name not in columns}
     if samples.origin is not None:
         columns["origin"] = samples.origin
     columns.setdefault("source", loaded.files if loaded.files is not None else [loaded.source] * count)
+    if loaded.inputs is not None and loaded.dataset.modality != "eeg":
+        columns.setdefault(attributes.BRIGHTNESS, attributes.brightness(loaded))
     columns["pixel_hash"] = samples.hashes
     return columns
 
 
-def _sides_of(loaded: Loaded, rule: ProtocolRule, count: int) -> Any:
+def _sides(loaded: Loaded) -> dict[str, Sides | None]:
+    """The sides of each protocol's first fold; None where the copy cannot be divided so: its cells say why."""
+    rules = {rule.name: rule for rule in loaded.dataset.protocols}
+    found: dict[str, Sides | None] = {}
+    for name in loaded.protocols:
+        try:
+            found[name] = make_sides(loaded, rules[name], 0)
+        except DataError:
+            found[name] = None
+    return found
+
+
+def _names(sides: Sides, count: int) -> np.ndarray:
     import numpy as np
 
-    try:
-        sides = make_sides(loaded, rule, 0)
-    except DataError:
-        return [None] * count  # a partial copy: the cells of that protocol say why
     names = np.full(count, "", dtype="<U5")
     for side in SIDES:
         names[sides.rows[side]] = side
     return names
+
+
+def _class_counts(sides: Sides) -> dict[str, list[int]]:
+    """Samples of each class by side, of hard labels alone."""
+    import numpy as np
+
+    hard = [side for side in SIDES if sides.kinds[side] == "hard"]
+    return {side: np.bincount(sides.targets[side], minlength=len(sides.classes)).tolist() for side in hard}
 
 
 def _column(values: Any) -> Any:

@@ -26,6 +26,7 @@ from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, Te
 from ferbench.plugins import Installed
 from ferbench.store.files import read_object, write_json
 from ferbench.store.store import CellFolder
+from ferbench.store.uses import Use, note_use
 from ferbench.training.precision import choose_device, numerics_for
 
 VIEWS: dict[str, type[SingleView | FlipView | FiveCrop | TenCrop | RandomViews]] = {
@@ -142,6 +143,8 @@ def evaluate_cell(folder: CellFolder, wanted: Wanted, device: str = "auto") -> d
         write_json(target / "evaluation.json", {**key, **known})
         predictions = predictions_of(scored)
         votes = votes_of(other, predictions.classes, predictions.ids)
+        use = Use(folder.id, "evaluation", dataset.name, rule.name, other.fingerprint)
+        note_use(folder.path.parent.parent, use)
         write_evaluation(target, predictions, metrics_of(setup), dataset.task, {}, votes)
     kept = read_object(target / "evaluation.json")
     return {"cell": folder.id, "evaluation": target.name, **kept, "metrics": folder.metrics(target.name)}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from ferbench.errors import PluginError, StoreError
-from ferbench.evaluating.loading import at_trained_size, load_scorer
+from ferbench.evaluating.loading import at_trained_size, features_of, load_scorer
 from ferbench.evaluating.scoring import NetworkScorer, make_preparer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.model import RequiredCell
@@ -56,6 +55,10 @@ class FinishedCell:
         """Its chosen network, in evaluation mode, on the CPU."""
         return self._load().net
 
+    def features(self) -> np.ndarray:
+        """What its network's last linear layer is given for each training sample of the asking cell, on the CPU."""
+        return features_of(self._load(), self.asker.splits.train)
+
     def logits(self, batch: Batch) -> torch.Tensor:
         """What its network gives for a batch of the asking network's inputs, without gradients."""
         scorer = self._scorer
@@ -96,36 +99,45 @@ class FinishedCell:
 
 @dataclass(frozen=True)
 class TrainingView:
-    """A required cell as a sampler sees it: a sampler that knew val or test could fit the training data to them."""
+    """A required cell as a sampler sees it: a sampler that knew val or test could fit the training data to them.
 
-    cell: RequiredCell
+    ``scores``: its out-of-fold scores of the training side; raises PluginError for any other side. ``network``: its
+    chosen network, in evaluation mode, on the CPU. ``features``: what that one's last linear layer is given for each
+    training sample. ``logits``: what it gives for a batch of the asker's inputs.
+    They are functions of their own: the cell itself, which knows all sides, is no field.
+    """
 
-    @property
-    def id(self) -> str:
-        """Its cell id."""
-        return self.cell.id
+    id: str
+    scores: Callable[[str], np.ndarray]
+    network: Callable[[], nn.Module]
+    features: Callable[[], np.ndarray]
+    logits: Callable[[Batch], torch.Tensor]
 
-    def scores(self, side: Literal["val", "out-of-fold"]) -> np.ndarray:
-        """Its out-of-fold scores of the training side. Raises PluginError for any other side."""
+
+def for_sampler(required: Mapping[str, RequiredCell]) -> dict[str, RequiredCell]:
+    """Required cells as a sampler may see them."""
+    return {role: _training_view(cell) for role, cell in required.items()}
+
+
+def _training_view(cell: RequiredCell) -> TrainingView:
+    def scores(side: str) -> np.ndarray:
         if side != "out-of-fold":
             raise PluginError(
                 f"A sampler may not see the {side} scores of a required cell: it works on the training side alone. "
                 'Require it with out_of_fold=5 and ask for "out-of-fold", or score the training samples with network().'
             )
-        return self.cell.scores(side)
+        return cell.scores("out-of-fold")
 
-    def network(self) -> nn.Module:
-        """Its chosen network, in evaluation mode, on the CPU."""
-        return self.cell.network()
+    def network() -> nn.Module:  # bound methods would lead back to the cell
+        return cell.network()
 
-    def logits(self, batch: Batch) -> torch.Tensor:
-        """What its network gives for a batch of the asking network's inputs."""
-        return self.cell.logits(batch)
+    def features() -> np.ndarray:
+        return cell.features()
 
+    def logits(batch: Batch) -> torch.Tensor:
+        return cell.logits(batch)
 
-def for_sampler(required: Mapping[str, RequiredCell]) -> dict[str, RequiredCell]:
-    """Required cells as a sampler may see them."""
-    return {role: TrainingView(cell) for role, cell in required.items()}
+    return TrainingView(cell.id, scores, network, features, logits)
 
 
 def required_cells(folder: CellFolder, setup: Setup) -> dict[str, FinishedCell]:

@@ -59,12 +59,7 @@ def rebuild(record: Mapping[str, Any], installed: Installed | None = None) -> Se
         installed = discover(only=record["plugins"], files=[Path(name) for name in record["plugin_files"]])
     check_sources(installed, record)
     dataset = installed.dataset(row["dataset"])
-    loaded = load(dataset)
-    if loaded.fingerprint != row["fingerprint"]:
-        raise DataError(
-            f"The registered copy of {dataset.name} is {loaded.fingerprint}, but this cell was planned on "
-            f"{row['fingerprint']}. Register the former copy again, or start a new run."
-        )
+    loaded = as_planned(dataset, row["fingerprint"])
     rule = find_protocol(dataset, row["protocol"])
     splits = make_splits(loaded, rule, record["fold"])
     if row["limit"] is not None:
@@ -83,6 +78,17 @@ def rebuild(record: Mapping[str, Any], installed: Installed | None = None) -> Se
         model_options=validated(type(model.options), row["model_options"]),
         sampler_options=validated(type(sampler.options), row["sampler_options"]),
     )
+
+
+def as_planned(dataset: Dataset, fingerprint: str) -> Loaded:
+    """Load the copy of a data set on which a cell was planned. Raises DataError where another one is registered."""
+    loaded = load(dataset)
+    if loaded.fingerprint != fingerprint:
+        raise DataError(
+            f"The registered copy of {dataset.name} is {loaded.fingerprint}, but this cell was planned on "
+            f"{fingerprint}. Register the former copy again, or start a new run."
+        )
+    return loaded
 
 
 def metrics_of(setup: Setup) -> list[Metric]:

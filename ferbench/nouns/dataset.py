@@ -60,6 +60,7 @@ class ProtocolRule:
     the training targets where it is not the task's own. ``ranking`` is a name shared by protocols whose val and test
     samples and targets are the same, so that their rows may be ranked together. ``allow_leak`` lets groups stand on
     several sides; every table then says so. ``seed`` belongs to the protocol: seeds of a run never change a split.
+    ``mark`` is a note that stands beside every row, for what no reader may overlook.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ProtocolRule:
     ranking: str = ""
     allow_leak: bool = False
     seed: int = 0
+    mark: str = ""
 
 
 @dataclass(frozen=True)

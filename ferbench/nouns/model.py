@@ -58,6 +58,13 @@ class RequiredCell(Protocol):
     def network(self) -> nn.Module:
         """Its trained network, in evaluation mode, on the CPU. Raises PluginError for an estimator."""
 
+    def features(self) -> np.ndarray:
+        """What its network's last linear layer is given for each sample of the training side: float32 [n, d].
+
+        The pictures are prepared as it was trained. Raises PluginError for an estimator, TrainingError for a network
+        without such a layer.
+        """
+
     def logits(self, batch: Batch) -> torch.Tensor:
         """What its network gives for a batch of the asking network's inputs, without gradients: float [n, classes].
 

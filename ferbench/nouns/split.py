@@ -66,6 +66,10 @@ class Split(Protocol):
         """Sample ids, str [n]; they never change."""
 
     @property
+    def hashes(self) -> np.ndarray:
+        """Hash of each sample's pixels (of its file, where the side streams), uint64 [n]: equal for identical ones."""
+
+    @property
     def targets(self) -> np.ndarray:
         """Targets in the form of :attr:`label_kind`."""
 

@@ -168,7 +168,7 @@ def _without_twins(found: Sequence[Candidate]) -> list[Candidate]:
         if candidate.name == CORE:
             fault = "" if candidate.package == GROUP else f"the name {CORE!r} belongs to ferbench itself"
         elif not NAME.fullmatch(candidate.name):
-            fault = f"its name {candidate.name!r} is not allowed: use lower case letters, digits and - _ . only"
+            fault = f"its name {candidate.name!r} is not allowed: use lower case letters, digits and - _ . + only"
         elif len(named[candidate.name]) > 1:
             origins = " and ".join(sorted(str(twin.file or twin.package) for twin in named[candidate.name]))
             fault = f"two plugins are named {candidate.name!r}, from {origins}: remove or rename one of them"

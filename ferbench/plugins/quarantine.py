@@ -46,7 +46,7 @@ NOUNS: dict[Kind, str] = {
 }
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("ferbench_"))
 EVENT_HOOKS = tuple(name for name in HOOKS if inspect.signature(getattr(hookspecs, name)).parameters)
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 
 
 class Quarantined(Exception):
@@ -204,7 +204,7 @@ def fault_of(kind: Kind, item: object) -> str:
     return inner_fault(item)
 
 
-_ALLOWED = ": use lower case letters, digits and - _ . only"
+_ALLOWED = ": use lower case letters, digits and - _ . + only"
 
 
 def inner_fault(item: object) -> str:

@@ -27,7 +27,7 @@ class Block:
     """Rows that may be compared with each other: same data, same test samples, same share of the training data.
 
     ``metrics``: those that apply to its task, the one that ranks first. ``rows``: measured rows, best first, then
-    reported ones. ``floors``: names of the models that are floors.
+    reported ones. ``floors``: names of the models that are floors. ``data``: facts of its data by protocol.
     """
 
     title: str
@@ -37,6 +37,8 @@ class Block:
     rows: tuple[Record, ...]
     captions: tuple[str, ...] = ()
     floors: tuple[str, ...] = ()
+    attribute: str = ""
+    data: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ferbench.reporting.board import Block, Leaderboard
+from ferbench.reporting.board import Block, Leaderboard, Record
 from ferbench.reporting.sheet import sheet_of
 from ferbench.store.files import write_text
 
@@ -23,7 +23,7 @@ def to_csv(leaderboard: Leaderboard) -> str:
 
 
 def to_json(leaderboard: Leaderboard) -> str:
-    """An object with ``schema title metrics columns rows failures captions``; what is not known is null."""
+    """An object with ``schema title metrics columns rows failures datasets captions``; what is not known is null."""
     content = {
         "schema": 1,
         "title": leaderboard.title,
@@ -31,9 +31,20 @@ def to_json(leaderboard: Leaderboard) -> str:
         "columns": list(leaderboard.columns),
         "rows": leaderboard.rows,
         "failures": [asdict(failure) for failure in leaderboard.failures],
+        "datasets": _datasets(leaderboard),
         "captions": [*leaderboard.captions, *(caption for block in leaderboard.blocks for caption in block.captions)],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _datasets(leaderboard: Leaderboard) -> list[Record]:
+    """What is known of the data of all blocks, each data set under a protocol once."""
+    found = {
+        (each["dataset"], each["protocol"], each["fingerprint"]): each
+        for block in leaderboard.blocks
+        for each in block.data
+    }
+    return list(found.values())
 
 
 def to_markdown(leaderboard: Leaderboard) -> str:

@@ -9,18 +9,33 @@ from pathlib import Path
 
 import numpy as np
 
+from ferbench.data.slicing import Attribute
 from ferbench.data.votes import human_agreement
 from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
 from ferbench.nouns.paper import Reported
-from ferbench.reporting.board import QUICK, Block, Leaderboard
+from ferbench.reporting.about import about_data, data_captions, uses_by_dataset
+from ferbench.reporting.attributes import attribute_in, known_in, registered_in
+from ferbench.reporting.board import QUICK, Block, Failure, Leaderboard
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
-from ferbench.reporting.measured import Measured, columns_of, measure, notes_of, part_of_training, record_of
+from ferbench.reporting.declared import Declared, declared_sides, misdeclared
+from ferbench.reporting.measured import (
+    Measured,
+    columns_of,
+    measure,
+    notes_of,
+    part_of_training,
+    record_of,
+    worst_columns,
+)
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
+from ferbench.reporting.sliced import group_captions, part_of, slice_block, slice_columns, worst_groups
+from ferbench.reporting.slices import Part
 from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
+from ferbench.store.uses import Use
 
 
 def build(
@@ -30,28 +45,79 @@ def build(
     sort: str | None = None,
     reported: Sequence[Reported] = (),
     beside: Sequence[Path] = (),
+    by: str | None = None,
 ) -> Leaderboard:
     """Build the leaderboard of a run (default: the latest of each folder in ``out``).
 
     Of ``metrics`` those of the run's suite are shown, where it names any; for a task to which none of them applies, all
     that do. The one named by ``sort``, else the first, ranks the rows. ``reported`` are published numbers of methods
-    that have no model here. All finished rows of the stores ``beside`` stand with them. Raises UnknownNameError for an
-    unknown ``sort``, StoreError for a folder without results or an unknown run.
+    that have no model here. All finished rows of the stores ``beside`` stand with them. ``by`` names an attribute of
+    the samples: measured rows then are cut into its slices, by the first metric alone. Raises UnknownNameError for an
+    unknown ``sort`` or ``by``, StoreError for a folder without results or an unknown run.
     """
     found = collect(out, run, beside)
+    _refuse_misdeclared(found)
+    uses = uses_by_dataset([*out, *beside])
     scalars = [metric for metric in metrics if metric.kind == "scalar"]
     tasks = {row.facts["task"] for row in found.rows}
     shown = _sorted_by(sort, scalars, _of_suite(found.metrics, scalars, tasks))
     trained = {name for row in found.rows for name in row.train_metrics}
-    columns = columns_of(shown, [metric.name for metric in shown if metric.name in trained])
+    attributed = any(registered_in(row.table) for row in found.rows)
+    columns = columns_of(shown, [metric.name for metric in shown if metric.name in trained], attributed)
     groups: dict[Hashable, list[Row]] = {}
     for row in found.rows:
         groups.setdefault(_ranking_group(row), []).append(row)
     whole_first = sorted(groups.values(), key=lambda rows: _is_part(rows[0]))
-    blocks = [_measured_block(rows, shown, columns, groups) for rows in whole_first]
+    if by is not None:
+        return _by_attribute(found, by, shown[0], whole_first, groups)
+    blocks = [_measured_block(rows, shown, columns, groups, uses) for rows in whole_first]
     blocks = with_claims(blocks, found.rows, reported, shown, columns)
     captions = (*_captions(found), *_missing(found.metrics, metrics))
     return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
+
+
+def _by_attribute(
+    found: Collected, by: str, metric: Metric, blocks: Sequence[list[Row]], groups: dict[Hashable, list[Row]]
+) -> Leaderboard:
+    known = list(dict.fromkeys(name for row in found.rows for name in known_in(row.table)))
+    if by not in known:
+        raise UnknownNameError(
+            f"The samples of these results have no attribute {by!r}.{did_you_mean(by, known)} "
+            f"Known: {', '.join(known) or 'none'}. `ferbench data attributes` adds one."
+        )
+    drawn: list[Block] = []
+    without: dict[str, None] = {}
+    for rows in blocks:
+        cut: list[tuple[Row, Part, Attribute]] = []
+        facts: dict[Hashable, SampleFacts] = {}
+        resamplings: dict[str, Resampling] = {}
+        for row in rows:
+            samples = _samples_of(row)
+            attribute = attribute_in(row.table, by, row.ids)
+            if attribute is None or row.facts["task"] not in metric.tasks:
+                why = f"no {by}" if attribute is None else f"{metric.name} does not apply"
+                without[f"{row.key['dataset']}@{row.key['protocol']} ({why})"] = None
+                continue
+            cut.append((row, part_of(row, samples, _facts_of(row, samples, facts), resamplings), attribute))
+        if cut:
+            drawn.append(slice_block(_block_title(rows[0], groups), cut, by, metric))
+    left_out = [f"Left out: {', '.join(without)}."] if without else []
+    return Leaderboard(_title(found), slice_columns(metric), (metric,), tuple(drawn), captions=tuple(left_out))
+
+
+def _refuse_misdeclared(found: Collected) -> None:
+    """Move rows whose test predictions are not of the declared test side to the failures.
+
+    The table of a data set knows the first fold alone, so that rows of several folds cannot be looked up.
+    """
+    known: dict[tuple[Path, str], Declared] = {}
+    for row in [row for row in found.rows if row.folds == 1]:
+        place = (row.table, row.key["protocol"])
+        if place not in known:
+            known[place] = declared_sides(*place)
+        if why := misdeclared(row, known[place]):
+            found.rows.remove(row)
+            found.failures.append(Failure(row.cells[0].id, str(row.record["label"]), f"Refused: {why}"))
 
 
 def _of_suite(named: Sequence[str], scalars: Sequence[Metric], tasks: set[Task]) -> list[Metric]:
@@ -89,7 +155,11 @@ def _is_part(row: Row) -> bool:
 
 
 def _measured_block(
-    rows: list[Row], shown: Sequence[Metric], columns: Sequence[str], groups: dict[Hashable, list[Row]]
+    rows: list[Row],
+    shown: Sequence[Metric],
+    columns: Sequence[str],
+    groups: dict[Hashable, list[Row]],
+    uses: Mapping[str, Sequence[Use]],
 ) -> Block:
     first = rows[0]
     resamplings: dict[str, Resampling] = {}
@@ -108,18 +178,29 @@ def _measured_block(
         measured.append(measure(row, metrics, resamplings[samples[row.id]], facts))
     ranks, notes = _ranked(measured, metrics[0], samples) if metrics else ({}, {})
     primary = metrics[0].name if metrics else ""
+    worst = worst_groups(rows, metrics[0], samples, facts_of) if metrics else {}
     records = [
         record_of(item, columns, primary, ranks.get(item.row.id), [*notes.get(item.row.id, []), *notes_of(item)])
+        | worst_columns(worst.get(item.row.id))
         for item in measured
     ]
+    by_protocol = {row.key["protocol"]: row for row in reversed(rows)}
+    about = [about_data(row, uses.get(row.key["dataset"], ())) for row in reversed(by_protocol.values())]
+    told = dict.fromkeys(caption for each in about for caption in data_captions(each))
     return Block(
         title=_block_title(first, groups),
         dataset=first.key["dataset"],
         protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
         metrics=metrics,
         rows=tuple(by_value(records, metrics)),
-        captions=(*_block_captions(measured, metrics), *_human_captions(measured, facts_of)),
+        captions=(
+            *_block_captions(measured, metrics),
+            *_human_captions(measured, facts_of),
+            *group_captions(worst),
+            *told,
+        ),
         floors=tuple(dict.fromkeys(row.model for row in rows if row.facts.get("floor"))),
+        data=tuple(each.plain() for each in about),
     )
 
 
@@ -132,7 +213,7 @@ def _samples_of(row: Row) -> str:
 
 def _facts_of(row: Row, samples: str, known: dict[Hashable, SampleFacts]) -> SampleFacts:
     """Facts of a row's test samples, looked up once for all rows that share them."""
-    table = row.cells[0].out / "datasets" / f"{row.key['fingerprint']}.parquet"
+    table = row.table
     unit = row.facts.get("unit") or "sample"
     key = (table, row.key["protocol"], unit, row.training_sides, samples)
     if key not in known:

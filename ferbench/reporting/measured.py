@@ -14,6 +14,7 @@ from ferbench.reporting.board import QUICK
 from ferbench.reporting.claims import claim_for
 from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts
+from ferbench.reporting.slices import Slice
 from ferbench.reporting.statistics import Estimate, Replicates, Resampling, estimate
 
 _FEW_GROUPS = 20
@@ -21,6 +22,7 @@ _BEFORE_SCORES = (
     *("rank", "kind", "dataset", "protocol", "sampler", "model", "variant", "row"),
     *("seeds", "folds", "n_test", "n_leakfree", "selection"),
 )
+_WORST_GROUP = tuple(f"worst_group{part}" for part in ("", "_n", "_mean", "_ci_low", "_ci_high"))
 _AFTER_SCORES = ("params", "flops", "train_seconds", "images_per_second", "extra_data", "reported", "delta", "notes")
 
 
@@ -63,10 +65,11 @@ def _without(copied: np.ndarray, metric: Metric, seeds: Sequence[Scored], whole:
     return float(np.mean([metric.compute(scored.take(keep)) for scored in seeds]))
 
 
-def columns_of(metrics: Sequence[Metric], train: Sequence[str]) -> tuple[str, ...]:
-    """Names of all columns, in order."""
+def columns_of(metrics: Sequence[Metric], train: Sequence[str], groups: bool = False) -> tuple[str, ...]:
+    """Names of all columns, in order; ``groups``: with those of the worst group."""
     scores = [f"{m.name}_{part}" for m in metrics for part in ("mean", "std", "ci_low", "ci_high", "leakfree")]
-    return (*_BEFORE_SCORES, *scores, *(f"train_{name}" for name in train), *_AFTER_SCORES)
+    worst = _WORST_GROUP if groups else ()
+    return (*_BEFORE_SCORES, *scores, *worst, *(f"train_{name}" for name in train), *_AFTER_SCORES)
 
 
 def record_of(
@@ -84,7 +87,8 @@ def record_of(
     record |= {
         "rank": rank,
         "kind": row.kind,
-        **{name: key[name] for name in ("dataset", "protocol", "sampler", "model", "variant")},
+        **{name: key[name] for name in ("dataset", "protocol", "model", "variant")},
+        "sampler": row.sampler,
         "row": row.name,
         "seeds": len(row.seeds),
         "folds": row.folds,
@@ -103,6 +107,14 @@ def record_of(
         "notes": "; ".join(note.replace("; ", ", ") for note in dict.fromkeys(notes)),
     }
     return {name: _defined(record[name]) for name in columns} | {"row_id": row.id}
+
+
+def worst_columns(worst: Slice | None) -> dict[str, Any]:
+    """The columns of the worst group, by the first metric; none where nothing is known of groups."""
+    if worst is None:
+        return {}
+    values = (f"{worst.attribute}: {worst.name}", worst.n, worst.mean, worst.low, worst.high)
+    return {name: _defined(value) for name, value in zip(_WORST_GROUP, values, strict=True)}
 
 
 def _defined(value: Any) -> Any:

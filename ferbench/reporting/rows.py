@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ferbench.errors import StoreError
+from ferbench.identity import with_options
 from ferbench.nouns.metric import Scored
 from ferbench.reporting.board import Failure
 from ferbench.store.store import CellFolder
@@ -69,6 +70,11 @@ class Row:
         return key
 
     @property
+    def table(self) -> Path:
+        """The table of its data set in the store; it may be missing."""
+        return self.cells[0].out / "datasets" / f"{self.key['fingerprint']}.parquet"
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """Facts of the plan."""
         facts: Mapping[str, Any] = self.record["facts"]
@@ -83,6 +89,11 @@ class Row:
     def model(self) -> str:
         """``model`` or ``model@variant``."""
         return f"{self.key['model']}@{self.key['variant']}" if self.key["variant"] else str(self.key["model"])
+
+    @property
+    def sampler(self) -> str:
+        """Its sampler, with options that are not its own: ``smote (space=features)``."""
+        return with_options(self.key["sampler"], self.key["sampler_options"], self.facts.get("sampler_modified", []))
 
     @property
     def selection(self) -> str:

@@ -45,7 +45,7 @@ def sample_facts(
     knows the sides of the first fold alone; in a cross-validation, what is tested in another fold counts as training
     data. Raises StoreError when the table is damaged; one that is missing leaves everything unknown.
     """
-    columns = _read(table, ["id", "pixel_hash", f"split_{protocol}", unit])
+    columns = read_columns(table, ["id", "pixel_hash", f"split_{protocol}", unit])
     if "id" not in columns:
         return SampleFacts()
     order = np.argsort(columns["id"])
@@ -85,7 +85,8 @@ def _groups(names: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return np.where(names == "", np.char.add("sample ", ids), names)
 
 
-def _read(table: Path, names: list[str]) -> dict[str, np.ndarray]:
+def read_columns(table: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Those of the columns that a data set's table has, without a gap. Raises StoreError when it is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ferbench.nouns.metric import Metric
 from ferbench.reporting.board import QUICK, Block, Record
@@ -33,6 +33,8 @@ class Sheet:
 
 def sheet_of(block: Block) -> Sheet:
     """Lay a block out."""
+    if block.attribute:
+        return Sheet(block.title, tuple(_slices(block)), len(block.rows), (), block.captions)
     rows = block.rows
     measured = [row for row in rows if row["kind"] != "reported"]
     shared = _shared_notes(measured)
@@ -59,6 +61,26 @@ def _shared_notes(measured: list[Record]) -> list[str]:
         return []
     common = [note for note in _notes(measured[0]) if all(note in _notes(row) for row in measured)]
     return common if len(measured) > 1 else [note for note in common if note == "synthetic data"]
+
+
+def _slices(block: Block) -> list[Column]:
+    """Columns of a block that is cut by an attribute; what a row is called stands in its first line alone."""
+    rows, metric = block.rows, block.metrics[0]
+    first = [not i or row["row_id"] != rows[i - 1]["row_id"] for i, row in enumerate(rows)]
+    methods = (_method(row, block) for row in rows)
+    columns = [Column("method", tuple(m if new else "" for m, new in zip(methods, first, strict=True)), right=False)]
+    for name, told in (
+        ("row", any(row["row"] for row in rows)),
+        ("sampler", any(row["sampler"] != "plain" for row in rows)),
+        ("protocol", len(block.protocols) > 1),
+    ):
+        cells = (row[name] if new else "" for row, new in zip(rows, first, strict=True))
+        columns += [Column(name, tuple(cells), right=False)] if told else []
+    columns.append(Column(block.attribute, tuple(row["slice"] for row in rows), right=False))
+    columns.append(Column("n", tuple(f"{row['n_test']:,}" for row in rows)))
+    columns.append(replace(_primary(block, metric), best=None))
+    columns.append(Column("place", tuple("" if row["rank"] is None else str(row["rank"]) for row in rows)))
+    return [*columns, Column("notes", tuple(row["notes"] for row in rows), right=False)]
 
 
 def _names(block: Block) -> list[Column]:
@@ -108,9 +130,20 @@ def _scores(block: Block) -> list[Column]:
     leaks = any(row["n_leakfree"] not in (None, row["n_test"]) for row in block.rows)
     if leaks:
         columns.append(_score(block, primary, f"{primary.name}_leakfree", "leak-free", weight=1))
+    if any(row.get("worst_group") for row in block.rows):
+        columns.append(Column("worst group", tuple(_worst(row, primary) for row in block.rows), weight=1, right=False))
     if any(row.get(f"train_{primary.name}") is not None for row in block.rows):
         columns.append(_score(block, primary, f"train_{primary.name}", "train", weight=3))
     return columns
+
+
+def _worst(row: Record, metric: Metric) -> str:
+    """``age: from 60, 41.2 [35.0, 47.1]`` and how many test samples."""
+    if not row.get("worst_group"):
+        return ""
+    low, high = (number(row[f"worst_group_ci_{end}"], metric) for end in ("low", "high"))
+    interval = f" [{low}, {high}]" if low and high else ""
+    return f"{row['worst_group']}\n{number(row['worst_group_mean'], metric)}{interval}, n {row['worst_group_n']:,}"
 
 
 def _header(metric: Metric) -> str:

@@ -58,6 +58,11 @@ def _square(field: Transfer, x: float, y: float, share: float) -> list[str]:
     return [box, *(_text(middle, y + down, text, "middle", size=size, ink=ink) for text, down, size in lines)]
 
 
+def _number(value: float, field: Transfer) -> str:
+    """A share in per cent, anything else as it is."""
+    return f"{100 * value:.1f}" if field.ci_low >= 0 and field.ci_high <= 1 else f"{value:.2f}"
+
+
 def _text(
     x: float, y: float, text: str, anchor: str = "start", weight: str = "normal", size: int = 13, ink: str = "#111"
 ) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from ferbench.auditing.keeping import join_results
+from ferbench.data.attributes import outdated
 from ferbench.data.table import write_table
 from ferbench.errors import InterruptedRunError, PluginError
 from ferbench.nouns.event import CellEvent, RunEvent
@@ -93,20 +95,29 @@ def run(
     return Run(request, Console(stderr=True, markup=False, highlight=False)).execute()
 
 
-def leaderboard(out: str | Path = "ferbench-runs", sort: str | None = None, run: str | None = None) -> pd.DataFrame:
-    """The leaderboard of a store as a data frame: the columns of ``leaderboard.csv``, unrounded."""
+def leaderboard(
+    out: str | Path = "ferbench-runs", sort: str | None = None, run: str | None = None, by: str | None = None
+) -> pd.DataFrame:
+    """The leaderboard of a store as a data frame: the columns of ``leaderboard.csv``, unrounded.
+
+    ``by``: an attribute of the samples, by whose slices the rows are cut.
+    """
     import pandas as pd
 
-    table = make_leaderboard([Path(out)], discover(), run, sort)
+    table = make_leaderboard([Path(out)], discover(), run, sort, by)
     return pd.DataFrame(list(table.rows), columns=list(table.columns))
 
 
 def make_leaderboard(
-    out: Sequence[Path], installed: Installed, run_id: str | None = None, sort: str | None = None
+    out: Sequence[Path],
+    installed: Installed,
+    run_id: str | None = None,
+    sort: str | None = None,
+    by: str | None = None,
 ) -> Leaderboard:
     """Build the leaderboard of one store or several. Raises StoreError, UnknownNameError."""
     metrics = [installed.metric(name) for name in installed.names("metrics")]
-    return build(out, metrics, run_id, sort, installed.reported)
+    return build(out, metrics, run_id, sort, installed.reported, by=by)
 
 
 class Run:
@@ -209,6 +220,9 @@ class Run:
             self.console.print(f"Skipped, because it does not fit together ({len(plan.skipped)}):", style="dim")
             for item in plan.skipped[:5]:
                 self.console.print(f"  {item.what}: {item.why}", style="dim")
+        for loaded in plan.tables.values():
+            if note := outdated(loaded):
+                self.console.print(note, style="yellow", soft_wrap=True)
         for info in self.installed.plugins:
             if info.state == "broken":
                 self.console.print(f"Plugin {info.name} is set aside: {info.cause}", style="yellow", soft_wrap=True)
@@ -276,6 +290,7 @@ def record_run(plan: Plan, store: Store, command: str = "") -> str:
         if not is_parquet(path):
             path.unlink(missing_ok=True)
         write_table(loaded, path)
+        join_results(loaded, store)
     run_id = store.new_run_id()
     store.write_run(
         {

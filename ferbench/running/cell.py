@@ -20,16 +20,17 @@ from ferbench.evaluating.required import required_cells, val_note
 from ferbench.evaluating.scoring import Scorer
 from ferbench.evaluating.setup import Setup, metrics_of, rebuild
 from ferbench.nouns.metric import Metric, Scored
-from ferbench.nouns.sampler import Sample
 from ferbench.nouns.suite import RunSettings
 from ferbench.nouns.views import SingleView
 from ferbench.running.cell_codes import DONE, FAILED, HELD, STORE_FAULT
 from ferbench.running.environment import adopt, describe
 from ferbench.running.fitting import Fitted, draw_sample, fit
+from ferbench.running.sampled import sampled
 from ferbench.store.files import remove_tree, write_json
 from ferbench.store.lease import Lease, LeaseHeldError
 from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
+from ferbench.store.uses import note_cell
 from ferbench.training.memory import keep_freed_memory, peak_memory
 from ferbench.training.precision import choose_device
 
@@ -79,6 +80,7 @@ def _work(folder: CellFolder) -> dict[str, Any]:
     setup = rebuild(folder.record)
     keep_freed_memory()
     _, facts = perform(folder, setup, lambda: metrics_of(setup))
+    note_cell(folder, "training")
     return facts
 
 
@@ -90,7 +92,7 @@ def perform(folder: CellFolder, setup: Setup, metrics: Callable[[], list[Metric]
     numerics = adopt(_environment(folder, setup))
     required = required_cells(folder, setup)
     sample = draw_sample(setup, required)
-    _write_sample(folder, setup, sample)
+    write_json(folder.path / "sampler.json", sampled(setup, sample))
     fitted = fit(setup, folder, numerics, sample, required)
     faults = _evaluate(folder, setup, fitted, metrics)
     notes = [*fitted.notes, *val_note(setup, required), *setup.splits.notes]
@@ -156,20 +158,6 @@ def _train_scored(setup: Setup, scorer: Scorer) -> Scored | None:
     scores = scorer.scores(train, SingleView())
     votes = votes_of(setup.loaded, train.classes, train.ids)
     return Scored(np.asarray(train.targets), scores.astype(np.float64), train.classes, votes=votes)
-
-
-def _write_sample(folder: CellFolder, setup: Setup, sample: Sample) -> None:
-    count = len(setup.splits.train) if sample.indices is None else len(sample.indices)
-    removed = [{"reason": part.reason, "count": len(part.ids), "ids": list(part.ids)} for part in sample.removed]
-    facts = {
-        "sampler": setup.sampler.name,
-        "samples_per_epoch": count,
-        "weighted": sample.weights is not None,
-        "relabelled": sample.targets is not None,
-        "extra": 0 if sample.extra_targets is None else len(sample.extra_targets),
-        "removed": removed,
-    }
-    write_json(folder.path / "sampler.json", facts)
 
 
 def _now() -> str:

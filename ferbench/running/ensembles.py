@@ -25,6 +25,7 @@ from ferbench.running.records import SCHEMA
 from ferbench.store.files import write_json
 from ferbench.store.predictions import Predictions
 from ferbench.store.store import Store
+from ferbench.store.uses import note_cell
 
 SIDES = ("val", "test")
 SUMS = ("params", "flops", "train_seconds")
@@ -174,6 +175,7 @@ def make_ensemble(out: Path, planned: PlannedEnsemble, installed: Installed) -> 
         task = planned.records[key]["facts"]["task"]
         faults = write_evaluation(folder.path, predictions, metrics, task, {})
         notes = _notes(planned, joint, planned.records[key])
+        note_cell(folder, "ensemble")
         folder.finish(ended=_now(), notes=notes, metric_faults=faults, **_costs(joins, joint))
         decided[key] = asdict(joint)
     join_latest_run(store, list(planned.cells))

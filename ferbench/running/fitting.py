@@ -15,6 +15,8 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.matching import match_classes
+from ferbench.data.registry import Loaded
+from ferbench.data.sampling import facts_about, training_side
 from ferbench.data.splits import with_sample
 from ferbench.data.weights import status_of
 from ferbench.errors import PluginError, TrainingError
@@ -30,15 +32,17 @@ from ferbench.evaluating.scoring import (
     make_preparer,
     prepared_arrays,
 )
-from ferbench.evaluating.setup import Setup
+from ferbench.evaluating.setup import Setup, as_planned
 from ferbench.nouns.model import FitContext, NetSpec, Objective, RequiredCell, TrainingData
 from ferbench.nouns.reference import resolve
-from ferbench.nouns.sampler import Sample, SampleContext
+from ferbench.nouns.sampler import Sample, SampleContext, Sampler, reads_of
+from ferbench.nouns.settings import Options
 from ferbench.nouns.split import Split
 from ferbench.running.beginning import begin
 from ferbench.running.keeping import Keeper
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder
+from ferbench.training.batches import epoch_batches, for_train_alone
 from ferbench.training.counting import flops, parameters
 from ferbench.training.feed import open_feed
 from ferbench.training.job import Job, Part
@@ -58,13 +62,39 @@ class Fitted:
 
 
 def draw_sample(setup: Setup, required: Mapping[str, RequiredCell]) -> Sample:
-    """Ask the cell's sampler, which sees the training split alone."""
-    rng = np.random.default_rng((setup.record["seed"], 5))
-    context = SampleContext(rng, setup.classes, setup.sampler_options, for_sampler(required))
-    sample = resolve(setup.sampler.sample)(setup.splits.train, context)
+    """Ask the cell's sampler."""
+    if setup.sampler.name == "plain":
+        return Sample()
+    reads: Mapping[str, str] = setup.record["row"].get("reads", {})
+    readable = {name: as_planned(setup.installed.dataset(name), known) for name, known in reads.items()}
+    sampling = Asked(setup.sampler, setup.sampler_options, setup.record["seed"], readable)
+    return ask_sampler(sampling, setup.loaded, setup.splits.train, required)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A sampler to be asked, with a run's seed; ``readable``: the data sets that it reads, by name."""
+
+    sampler: Sampler
+    options: Options
+    seed: int = 0
+    readable: Mapping[str, Loaded] = field(default_factory=dict)
+
+
+def ask_sampler(asked: Asked, loaded: Loaded, train: Split, required: Mapping[str, RequiredCell]) -> Sample:
+    """What a sampler decides, which is given copies of the training split alone.
+
+    Raises PluginError when that does not fit the split.
+    """
+    sampler, given = asked.sampler, training_side(train)
+    optional = [each.dataset for each in reads_of(sampler, asked.options) if each.optional]
+    facts = facts_about(given, loaded, asked.readable, optional)
+    rng = np.random.default_rng((asked.seed, 5))
+    context = SampleContext(rng, given.classes, asked.options, for_sampler(required), facts)
+    sample = resolve(sampler.sample)(given, context)
     if not isinstance(sample, Sample):
-        raise PluginError(f"Sampler {setup.sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
-    check_sample(setup.sampler.name, sample, len(setup.splits.train))
+        raise PluginError(f"Sampler {sampler.name} returned {type(sample).__name__}, not a ferbench.Sample.")
+    check_sample(sampler.name, sample, len(train))
     return sample
 
 
@@ -191,7 +221,10 @@ def _for_all(sample: Sample, count: int, more: int) -> Sample:
     indices = sample.indices
     if indices is not None and more:
         indices = np.concatenate([indices, np.arange(count, count + more)])
-    return Sample(indices=indices, weights=weights, batches=sample.batches)
+    batches = sample.batches
+    if batches is not None and more:
+        batches = for_train_alone(batches, count)
+    return Sample(indices=indices, weights=weights, batches=batches)
 
 
 def _fit_estimator(
@@ -214,6 +247,17 @@ def _fit_estimator(
     return Fitted(EstimatorScorer(setup, estimator, preparer, given), facts)
 
 
+def rows_of_estimator(sample: Sample, count: int, seed: int) -> np.ndarray:
+    """Indices int64 [m] of the samples on which an estimator is fitted.
+
+    It has no batches: a rule for them makes one of all. ``count``: of the training samples, extra ones included.
+    """
+    if sample.batches is None:
+        return np.arange(count) if sample.indices is None else np.asarray(sample.indices)
+    whole = count if sample.indices is None else len(sample.indices)
+    return np.concatenate(epoch_batches(count, sample, whole, np.random.default_rng((seed, 1, 0))))
+
+
 def _training_data(
     setup: Setup, sample: Sample, preparer: Preparer, required: Mapping[str, RequiredCell], given: Given
 ) -> TrainingData:
@@ -222,7 +266,7 @@ def _training_data(
         val = setup.splits.val
         return TrainingData({**prepared_arrays(setup, val, preparer), **given(val)}, np.asarray(val.targets))
     split = with_sample(setup.splits.train, sample)
-    rows = np.arange(len(split)) if sample.indices is None else sample.indices
+    rows = rows_of_estimator(sample, len(split), setup.record["seed"])
     weights = _for_all(sample, len(split), 0).weights
     inputs = prepared_arrays(setup, split, preparer)
     for role, needed in given.wanted.items():

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ferbench.auditing.keeping import join_results
 from ferbench.data.registry import load
 from ferbench.data.splits import make_splits
 from ferbench.data.summary import describe_division
@@ -23,6 +24,7 @@ from ferbench.running.outside import arrange, read_outside
 from ferbench.running.records import SCHEMA, Place
 from ferbench.store.files import write_json
 from ferbench.store.store import Store
+from ferbench.store.uses import note_cell
 
 Selection = Literal["best-val", "last", "oracle", "unknown"]
 
@@ -63,10 +65,12 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     store = Store(out, create=True)
     folder = store.cell(record["id"])
     write_table(loaded, store.dataset_table(loaded.fingerprint))
+    join_results(loaded, store)
     write_json(folder.path / "cell.json", record)
     metrics = [installed.metric(each) for each in installed.names("metrics")]
     predictions = predictions_of({"test": (splits.test, scores)})
     faults = write_evaluation(folder.path, predictions, metrics, dataset.task, {})
+    note_cell(folder, "import")
     folder.finish(ended=_now(), notes=[], metric_faults=faults)
     join_latest_run(store, [folder.id])
     return folder.id

@@ -176,7 +176,10 @@ def _real_name(found: Outside, loaded: Loaded) -> str:
 def _sides(loaded: Loaded) -> Iterator[tuple[str, Split]]:
     rules = {rule.name: rule for rule in loaded.dataset.protocols}
     for name in loaded.protocols:
-        splits = make_splits(loaded, rules[name])
+        try:
+            splits = make_splits(loaded, rules[name])
+        except DataError:
+            continue  # a partial copy cannot be divided that way
         for side, split in (("test", splits.test), ("val", splits.val), ("train", splits.train)):
             yield f"the {side} side of {loaded.dataset.name}@{name}", split
 

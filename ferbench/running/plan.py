@@ -39,7 +39,7 @@ from ferbench.running.records import (
     what_to_load,
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
-from ferbench.running.requiring import check_chain, configured_as, inner_folds, required_of, told
+from ferbench.running.requiring import check_chain, configured_as, inner_folds, readable, required_of, told
 from ferbench.running.small import under_small_settings
 from ferbench.suites import Override, applied, dotted, overrides_of, under
 from ferbench.training.modalities import recipe_misfit
@@ -179,7 +179,7 @@ class Planner:
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
-        configured = self._configure(model)
+        configured = replace(self._configure(model), sampler=sampling.sampler.name)
         modality = place.loaded.dataset.modality
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):
@@ -188,6 +188,8 @@ class Planner:
         before = dict(self.cells)
         keys: list[str] = []
         try:
+            named = sampling.sampler.name in self.part.samplers
+            sampling = replace(sampling, reads=readable(place, sampling, self.installed, named))
             for fold in range(len(place.division.folds)):
                 for seed in (DETERMINISTIC_SEED,) if once else self.part.seeds:
                     keys.append(self._cell(place, sampling, configured, seed, fold))
@@ -270,7 +272,8 @@ class Planner:
         key = cell_id(row, seed, fold, requires, sources)
         if key not in self.cells:
             name = label(place, sampling, configured, seed, fold, inner)
-            data_plugins = self.installed.plugins_of_dataset(place.loaded.dataset)
+            datasets = [place.loaded.dataset, *(self.installed.dataset(other) for other in sampling.reads)]
+            data_plugins = [info for each in datasets for info in self.installed.plugins_of_dataset(each)]
             identity = {
                 "id": key,
                 "label": name,
@@ -284,7 +287,7 @@ class Planner:
             begun = self.cells[requires[start.role]].record if start.role else None
             seen = start.seen(row, begun)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
-            shown |= self._inner_sizes(place, fold, inner)
+            shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -304,9 +307,10 @@ class Planner:
         """Plan the cells that a model and its sampler require, on the training samples that the asker may see."""
         ids: dict[str, str] = {}
         texts = []
+        chain = (*chain, asker)
         for role, needed in required_of(sampling, asker).items():
             configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
-            check_chain((*chain, asker), configured)
+            check_chain(chain, configured)
             why = misfit(place, self.plain.sampler, configured.model) or unsuited(label_kinds(place), configured)
             why = why or recipe_misfit(configured.recipe, place.loaded.dataset.modality)
             if why:
@@ -314,7 +318,7 @@ class Planner:
             own_seed = DETERMINISTIC_SEED if _seedless(configured) else seed
             parts = {role: inner} | {key: (*inner, part) for key, part in inner_folds(role, needed)}
             for key, part in parts.items():
-                ids[key] = self._cell(place, self.plain, configured, own_seed, fold, (*chain, asker), part)
+                ids[key] = self._cell(place, self.plain, configured, own_seed, fold, chain, part)
             texts.append(told(role, needed, configured, self.cells[ids[role]].record["facts"]["needs"]))
         return Required(ids, tuple(texts))
 

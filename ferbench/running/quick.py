@@ -36,6 +36,7 @@ from ferbench.running.undisturbed import undisturbed
 from ferbench.store.files import write_json
 from ferbench.store.predictions import Predictions
 from ferbench.store.store import Store
+from ferbench.store.uses import note_cell
 from ferbench.suites import override
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def _train(cell: PlannedCell, store: Store, installed: Installed, verbose: bool)
         raise
     except (Exception, SystemExit) as error:
         raise TrainingError(f"{cell.label} {described(error)}") from error
+    note_cell(folder, "training")
     folder.set_status("done", **status)
     assert isinstance(fitted.scorer, NetworkScorer)
     row = folder.record["row"]

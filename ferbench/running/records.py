@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ferbench.data.registry import Loaded
 from ferbench.data.splits import limited_count
 from ferbench.data.summary import Division
 from ferbench.errors import DataError
-from ferbench.identity import ENGINE_VERSION, RowKey
+from ferbench.identity import ENGINE_VERSION, RowKey, with_options
 from ferbench.nouns.augmentation import MIXING
 from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind
@@ -44,7 +44,7 @@ class Place:
 class Configured:
     """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed.
 
-    ``asked``: keys of the recipe that whoever requires it asks for.
+    ``asked``: keys of the recipe that whoever requires it asks for. ``sampler``: that of its training data.
     """
 
     model: Model
@@ -53,6 +53,7 @@ class Configured:
     modified: tuple[str, ...]
     asked: tuple[str, ...] = ()
     small: bool = False
+    sampler: str = "plain"
 
     @property
     def shown(self) -> str:
@@ -88,10 +89,17 @@ def found_at(data: Mapping[str, Any], key: str) -> Any:
 
 @dataclass(frozen=True)
 class Sampling:
-    """A sampler with its options after overrides."""
+    """A sampler with its options after overrides; ``reads``: fingerprints of the data sets that it reads, by name."""
 
     sampler: Sampler
     options: Mapping[str, Any]
+    reads: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def modified(self) -> list[str]:
+        """The options that are not its own."""
+        own = self.sampler.options.model_dump(mode="json")
+        return [key for key, value in self.options.items() if value != own.get(key)]
 
 
 def row_key(
@@ -123,6 +131,7 @@ def row_key(
         small=configured.small,
         inner=inner,
         requires=dict(requires),
+        reads=dict(sampling.reads),
     )
 
 
@@ -131,7 +140,9 @@ def label(place: Place, sampling: Sampling, configured: Configured, seed: int, f
     text = f"{configured.shown} · {place.loaded.dataset.name}@{place.rule.name} · seed {seed}"
     text += f" · fold {fold}" if len(place.division.folds) > 1 else ""
     text += "".join(f" · without part {part + 1} of {folds}" for folds, part in inner)
-    return text + (f" · {sampling.sampler.name}" if sampling.sampler.name != "plain" else "")
+    if sampling.sampler.name == "plain":
+        return text
+    return f"{text} · {with_options(sampling.sampler.name, sampling.options, sampling.modified)}"
 
 
 def cell_record(

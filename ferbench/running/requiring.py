@@ -1,16 +1,20 @@
-"""Required models as a plan sees them: looked up, configured as they are asked for, and never in a circle."""
+"""What models and samplers require, as a plan sees it: looked up, configured as asked for, and never in a circle."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ferbench.errors import PluginError, Problem, SettingsError, UnknownNameError
+from ferbench.data.registry import load
+from ferbench.data.sampling import common
+from ferbench.errors import MissingDataError, PluginError, Problem, SettingsError, UnknownNameError
 from ferbench.identity import canonical_json
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.requirement import Requirement, check_given, requirements_of
+from ferbench.nouns.sampler import reads_of
 from ferbench.nouns.settings import revised, validated
 from ferbench.plugins import Installed
-from ferbench.running.records import Configured, Sampling, found_at
+from ferbench.running.initial import UnfitError
+from ferbench.running.records import Configured, Place, Sampling, found_at
 from ferbench.running.small import under_small_settings
 
 DEEPEST = 20
@@ -33,6 +37,29 @@ def required_of(sampling: Sampling, configured: Configured) -> dict[str, Require
         )
     check_given(configured.model, for_model)
     return {**for_sampler, **for_model}
+
+
+def readable(place: Place, sampling: Sampling, installed: Installed, named: bool) -> dict[str, str]:
+    """Fingerprints of the data sets that a sampler reads, by name; optional ones where they are of use.
+
+    Raises UnfitError where one is missing or has none of the samples; MissingDataError or UnknownNameError where it is
+    missing and the sampler was asked for by name (``named``).
+    """
+    sampler, found = sampling.sampler, {}
+    for each in reads_of(sampler, validated(type(sampler.options), sampling.options, f"{sampler.name}: options")):
+        try:
+            other = load(installed.dataset(each.dataset))
+        except (MissingDataError, UnknownNameError) as error:
+            if each.optional:
+                continue
+            if named:
+                raise type(error)(f"The sampler {sampler.name} reads {each.dataset}. {error}") from None
+            raise UnfitError(f"the sampler {sampler.name} reads {each.dataset}, which is not here") from None
+        if common(place.loaded, other):
+            found[each.dataset] = other.fingerprint
+        elif not each.optional:
+            raise UnfitError(f"the sampler {sampler.name} reads {each.dataset}, which has none of the samples")
+    return found
 
 
 def configured_as(
@@ -93,4 +120,5 @@ def told(role: str, needed: Requirement, configured: Configured, below: Sequence
 
 def _identity(configured: Configured) -> str:
     options: Mapping[str, object] = configured.options
-    return canonical_json([configured.model.full_name, dict(options), configured.key])
+    # What a sampler requires is trained without it, so it may well be the same model.
+    return canonical_json([configured.model.full_name, dict(options), configured.key, configured.sampler])

@@ -98,6 +98,7 @@ class FactsForm(Open):
     floor: bool
     estimator: bool
     modified: list[Name] = []
+    sampler_modified: list[Name] = []
     extra_data: str
     epochs: int | None = None
     recipe_epochs: int | None = None

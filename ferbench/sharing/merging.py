@@ -25,6 +25,7 @@ from ferbench.store.comparing import differences
 from ferbench.store.files import disk_faults, is_parquet, remove_tree
 from ferbench.store.lease import is_live
 from ferbench.store.store import SEALED, CellFolder, Store
+from ferbench.store.uses import note_cell
 
 STAGING = ".merging"
 Outcome = Literal["merged", "already here", "weights added", "checked anew", "kept ours", "in training here"]
@@ -246,6 +247,8 @@ def _place(cell: Verified, outcome: Outcome, store: Store, replaced: Path) -> No
             target.rename(replaced / target.name)
         cell.folder.path.rename(target)
     placed = store.cell(cell.folder.id)
+    if outcome == "merged" and placed.state == "done":
+        note_cell(placed, "merge")
     if outcome in ("merged", "weights added", "checked anew") and placed.state == "done":
         placed.seal(*SEALED)
 

@@ -22,7 +22,7 @@ from ferbench.identity import ENGINE_VERSION
 from ferbench.nouns.split import Splits
 from ferbench.plugins import Installed
 from ferbench.running.outside import Outside, arrange
-from ferbench.running.records import Configured, Place, facts
+from ferbench.running.records import Configured, Place, Sampling, facts
 from ferbench.store.predictions import Predictions
 
 
@@ -169,7 +169,9 @@ def facts_here(record: Mapping[str, Any], truth: Truth, installed: Installed, co
     beyond = [] if model.extra_data and seen == model.extra_data else [seen.removeprefix(f"{model.extra_data}, ")]
     ours = facts(truth.place, configured, record["fold"], row["limit"], beyond)
     taken = ("deterministic", "floor", "estimator", "epochs", "recipe_epochs", "reported", "extra_data")
-    return brought | {key: ours[key] for key in taken} | {"modified": _modified(configured)}
+    sampling = Sampling(installed.sampler(row["sampler"]), row["sampler_options"])
+    changed = {"modified": _modified(configured), "sampler_modified": sampling.modified}
+    return brought | {key: ours[key] for key in taken} | changed
 
 
 def _modified(configured: Configured) -> list[str]:

@@ -229,6 +229,10 @@ class Store:
         """Where the table of a data set lies."""
         return self.out / "datasets" / f"{fingerprint}.parquet"
 
+    def dataset_audit(self, fingerprint: str) -> Path:
+        """Where the leaderboard finds figures of a data set's audit, by protocol; it need not be there."""
+        return self.out / "datasets" / f"{fingerprint}.audit.json"
+
     def run_ids(self) -> list[str]:
         """Ids of all runs, oldest first: each begins with the run's number."""
         folder = self.out / "runs"

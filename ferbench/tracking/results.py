@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ferbench.identity import with_options
 from ferbench.nouns.metric import Metric
 from ferbench.reporting.board import Block, Leaderboard, Record
 from ferbench.reporting.formats import to_csv, to_json, to_markdown
@@ -75,7 +76,8 @@ def result_entry(cells: Sequence[Told], run_id: str, found: tuple[Block, Record]
     row, facts = record["row"], record["facts"]
     method = f"{row['model']}@{row['variant']}" if row["variant"] else str(row["model"])
     name = f"{method} · {row['dataset']}@{row['protocol']}"
-    name += f" · {row['sampler']}" if row["sampler"] != "plain" else ""
+    sampler = with_options(row["sampler"], row["sampler_options"], facts.get("sampler_modified", []))
+    name += f" · {sampler}" if row["sampler"] != "plain" else ""
     called = str(found[1]["row"]) if found and found[1].get("row") else ""
     name = marked(f"{name} · {called}" if called else name, facts)
     begun = [time for cell in cells if (time := milliseconds(cell.status.get("started")))]

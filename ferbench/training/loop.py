@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ferbench.errors import Problem, SettingsError, TrainingError
+from ferbench.errors import Problem, SettingsError
 from ferbench.nouns.model import Objective, StepContext, StepResult
 from ferbench.nouns.recipe import Stage
 from ferbench.nouns.schedules import Plateau, Schedule
@@ -249,8 +249,6 @@ def look_ends(steps: int, val_every: float) -> list[int]:
     >>> look_ends(10, 0.25)
     [2, 5, 7, 10]
     """
-    if not steps:
-        raise TrainingError("The sampler divided an epoch into no batches; its batch rule must return at least one.")
     parts = min(steps, 1 if val_every >= 1 else round(1 / val_every))
     return [steps * number // parts for number in range(1, parts + 1)]
 

@@ -99,6 +99,27 @@ class Blind(Sound):
         return super().forward(torch.zeros_like(x))
 
 
+class Slow(Sound):
+    """Sound, with running statistics at Keras's pace."""
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__(spec)
+        self.body = nn.Sequential(nn.Conv2d(spec.channels, 16, 3), nn.BatchNorm2d(16, momentum=0.01), nn.ReLU())
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.BatchNorm1d(256, momentum=0.01), nn.Linear(256, spec.classes)
+        )
+
+
+class Stale(Slow):
+    """Its running statistics never follow."""
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__(spec)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.momentum = 0.0
+
+
 class Maskless(Sound):
     """Takes the mean over all frames of a clip, also those that only fill it up."""
 
@@ -230,6 +251,8 @@ def ferbench_models() -> Iterator[Model]:
     yield model("forgetful", Forgetful)
     yield model("idle", Idle)
     yield model("blind", Blind)
+    yield model("slow", Slow)
+    yield model("stale", Stale)
     yield model("unseeded", Unseeded)
     yield model("unresolved", "no_such_module:build")
     yield model("lost-in-space", search_space={"recipe.optimizer.rate": Choice((0.1,)), "epochs": Choice((1,))})

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from ferbench import Batch
+from ferbench.checking.made_up import spec_of
 from ferbench.checking.report import Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
+from ferbench.checking.trial import required_of
 from ferbench.plugins import Installed, discover
 from tests.contract import PLUGIN
 
@@ -43,6 +47,14 @@ def test_a_faulty_requirement_is_found(installed: Installed, name: str, words: s
 
 def test_a_chain_is_followed(installed: Installed) -> None:
     assert outcome_of(installed, "link", "requires") == Outcome("pass", "teacher: tiny")
+
+
+@pytest.mark.parametrize("target", [torch.tensor([2, 0]), torch.tensor([[0.0, 0.1, 0.9], [0.8, 0.2, 0.0]])])
+def test_a_stand_in_for_a_teacher_says_what_is_right(installed: Installed, target: torch.Tensor) -> None:
+    model = installed.model("link")
+    subject = Subject(model, installed.plugin_of("models", "link"), installed, lambda: installed, "quick")
+    teacher = required_of(subject, spec_of(model, classes=3), len(target))["teacher"]
+    assert teacher.logits(Batch({}, target)).argmax(1).tolist() == [2, 0]
 
 
 @pytest.mark.parametrize("check", ["company", "saved", "repeats"])

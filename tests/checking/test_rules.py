@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ferbench import TenCrop
+from ferbench.checking import learning
 from ferbench.checking.report import GFLOPS, Outcome, Subject, looked_at
 from ferbench.checking.rules import rules_for
 from ferbench.plugins import Installed, Kind, discover
@@ -25,6 +26,7 @@ FAULTS: list[tuple[Kind, str, str, str]] = [
     ("models", "forgetful", "saved", "after saving and loading"),
     ("models", "idle", "gradients", "unused.weight never gets a gradient; unused.bias never gets a gradient"),
     ("models", "blind", "learns", "25% right on its own 16 training pictures at best"),
+    ("models", "stale", "learns", "right on its own 16 training pictures at best"),
     ("models", "unseeded", "repeats", "body.0.weight differs"),
     ("models", "unresolved", "resolves", "'no_such_module:build' cannot be loaded"),
     ("models", "lost-in-space", "search-space", "there is no 'rate' at optimizer"),
@@ -73,7 +75,10 @@ def outcome_of(installed: Installed, kind: Kind, name: str, check: str) -> Outco
 
 
 @pytest.mark.parametrize(("kind", "name", "check", "words"), FAULTS, ids=[f"{f[1]} {f[2]}" for f in FAULTS])
-def test_a_fault_is_found(installed: Installed, kind: Kind, name: str, check: str, words: str) -> None:
+def test_a_fault_is_found(
+    installed: Installed, kind: Kind, name: str, check: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "RATES", learning.RATES[:1])  # a network that cannot learn takes all its time at each
     outcome = outcome_of(installed, kind, name, check)
     assert outcome.state == "fail"
     assert words in outcome.detail
@@ -112,6 +117,10 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
     outcome = outcome_of(installed, "models", "head-only", "gradients")
     assert outcome.state == "pass"
     assert "4 tensors frozen" in outcome.detail
+
+
+def test_running_statistics_may_follow_slowly(installed: Installed) -> None:
+    assert outcome_of(installed, "models", "slow", "learns").state == "pass"
 
 
 def test_a_model_without_a_paper_is_noted(installed: Installed) -> None:

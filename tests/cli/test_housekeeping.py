@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from ferbench.store.files import read_json, write_json
+from ferbench.store.files import read_json, remove_tree, write_json
 from ferbench.store.lease import Lease
 from ferbench.store.store import Store
+from ferbench.store.uses import uses_in
 from tests.cli.conftest import Command, Finished
 from tests.contract import Contract
 
@@ -57,6 +59,20 @@ def test_ranked_rows_keep_their_chosen_weights_and_all_predictions_stay(ferbench
     ferbench("gc", "--out", finished.out, "--keep", "none", "--delete")
     assert weights(finished) == set()
     assert ferbench("leaderboard", "--out", finished.out, "--json").json == board
+
+
+def test_uses_of_the_test_side_outlive_gc_and_cells_and_count_evaluations(
+    ferbench: Command, finished: Finished
+) -> None:
+    store, cell = Store(finished.out), finished.cell("tiny")
+    trained = Counter(use.kind for use in uses_in(store))
+    assert trained == {"training": sum(each.state == "done" for each in store.cells)}
+    flip = ("evaluate", cell.id, "--out", finished.out, "--tta", "flip", "--device", "cpu")
+    assert [ferbench(*flip).code, ferbench(*flip).code] == [0, 0]
+    assert Counter(use.kind for use in uses_in(store)) == {**trained, "evaluation": 1}, "the second was read, not made"
+    ferbench("gc", "--out", finished.out, "--keep", "none", "--delete")
+    remove_tree(cell.path)
+    assert Counter(use.kind for use in uses_in(store)) == {**trained, "evaluation": 1}
 
 
 def test_a_required_cell_keeps_its_weights_although_its_row_cannot_rank(

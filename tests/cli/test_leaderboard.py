@@ -30,7 +30,7 @@ def test_every_form_shows_the_same_rows(ferbench: Command, finished: Finished) -
     rows = list(csv.DictReader(io.StringIO(ferbench("leaderboard", "--out", finished.out, "--format", "csv").out)))
     facts = ferbench("leaderboard", "--out", finished.out, "--json").json
     assert facts == ferbench("leaderboard", "--out", finished.out, "--format", "json").json
-    assert set(facts) == {"schema", "title", "metrics", "columns", "rows", "failures", "captions"}
+    assert set(facts) == {"schema", "title", "metrics", "columns", "rows", "failures", "datasets", "captions"}
     assert [row["model"] for row in rows] == [row["model"] for row in facts["rows"]]
     assert {row["model"] for row in rows} == {"tiny", "student", "nearest"}
     assert list(rows[0]) == facts["columns"]

@@ -40,7 +40,7 @@ def test_a_run_prints_the_leaderboard_and_writes_it(run: Run, tmp_path: Path) ->
 def test_a_run_as_json_is_the_leaderboard(run: Run) -> None:
     facts = run("-m", "nearest", "-m", "raising", "--seeds", "1", "--json")
     assert facts.code == 1, "some cells failed"
-    assert set(facts.json) == {"schema", "title", "metrics", "columns", "rows", "failures", "captions"}
+    assert set(facts.json) == {"schema", "title", "metrics", "columns", "rows", "failures", "datasets", "captions"}
     assert [row["model"] for row in facts.json["rows"]] == ["nearest"]
     assert [failure["cause"] for failure in facts.json["failures"]] == ["ValueError: this method is broken"]
 

@@ -16,7 +16,7 @@ RUN = ("run", "--device", "cpu", "--plugin", PLUGIN, "--suite")
 SUITE = """
 name = "elsewhere"
 datasets = ["squares", "demo"]
-models = ["nearest"]
+models = ["logistic-regression"]
 metrics = ["accuracy"]
 evaluate_on = [{others}]
 
@@ -86,7 +86,7 @@ def test_the_matrix_is_drawn_and_printed(ferbench: Command, suite: Path, tmp_pat
     assert "153 of classes it does not know left out" in table
     assert "own test side" in table
     texts = [node.text or "" for node in ElementTree.parse(figure).iter() if node.tag.endswith("}text")]
-    assert "nearest: accuracy, trained on the row, tested on the column" in texts
+    assert "logistic-regression: accuracy, trained on the row, tested on the column" in texts
     assert sum("classes, n" in text for text in texts) == 6
     markdown = ferbench("transfer", "--out", out, "--format", "md").out.splitlines()
     assert len({line.count("|") for line in markdown}) == 1
@@ -109,7 +109,7 @@ def test_what_cannot_be_scored_there_is_told_and_the_rest_kept(
     out = tmp_path / "out"
     done = ferbench(*RUN, write_suite(tmp_path, "flags", "demo"), "--out", out, "-d", "squares")
     assert done.code == 1
-    assert "nearest · squares@official · seed 0 on flags: The model does not know odd, lower" in done.err
+    assert "logistic-regression · squares@official · seed 0 on flags: The model does not know odd, lower" in done.err
     assert len(ferbench("transfer", "--out", out, "--json").json) == 2
 
 

@@ -307,6 +307,16 @@ def test_a_clip_that_cannot_be_decoded_is_named(clips: StreamSplit) -> None:
         clips.batch(np.array([2, 3]), View(), RNG)
 
 
+def test_pictures_of_two_sizes_are_both_named(clips: StreamSplit) -> None:
+    def square(path: Path, view: View, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"image": np.zeros((4, 4 + int(path.stem == "003")), dtype=np.uint8)}
+
+    with pytest.raises(
+        DataError, match=r"003\.raw has the size \(4, 5\), .*002\.raw \(4, 4\): they cannot be one batch"
+    ):
+        replace(clips, decode=square).batch(np.array([2, 3]), View(), RNG)
+
+
 def test_streamed_samples_can_be_limited_and_relabelled_but_not_added_to(clips: StreamSplit) -> None:
     few = limited(clips, 6)
     assert few.batch(np.array([5]), View(1), RNG).inputs["image"][0, 0, 0, 0] == int(few.ids[5][-3:])

@@ -23,7 +23,7 @@ def test_the_table_has_a_row_for_every_sample(loaded: Loaded, tmp_path: Path) ->
     table = pq.read_table(path).to_pydict()
     samples, _ = toy_samples()
     assert list(table) == [
-        "id", "target", "split_official", "split_3-fold", "votes", "origin", "source", "pixel_hash",
+        "id", "target", "split_official", "split_3-fold", "votes", "origin", "source", "brightness", "pixel_hash",
     ]  # fmt: skip
     assert table["id"] == samples.ids.tolist()
     assert table["target"] == samples.targets.tolist()

@@ -53,7 +53,7 @@ def test_csv_holds_unrounded_fractions_and_blanks(found: Leaderboard) -> None:
 
 def test_json_has_stable_keys_and_null_for_what_is_not_known(found: Leaderboard) -> None:
     content = json.loads(to_json(found))
-    assert list(content) == ["schema", "title", "metrics", "columns", "rows", "failures", "captions"]
+    assert list(content) == ["schema", "title", "metrics", "columns", "rows", "failures", "datasets", "captions"]
     assert content["rows"] == found.rows
     assert content["rows"][2]["accuracy_std"] is None
     assert content["failures"][0]["cause"] == "loss is not finite"

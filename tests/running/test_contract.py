@@ -13,6 +13,7 @@ from ferbench.evaluating.scoring import read_weights
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
 from tests.contract import PLUGIN, Contract
+from tests.contract_plugin import squares
 
 ONE_LABEL = ["tiny", "tiny@wide", "centred", "student", "staged", "both-sides", "nearest"]
 
@@ -142,12 +143,32 @@ def test_a_sampler_changes_the_training_alone(contract: Contract) -> None:
     facts = json.loads((halved.path / "sampler.json").read_text())
     assert (facts["samples_per_epoch"], facts["weighted"]) == (80, True)
     assert facts["removed"][0]["reason"] == "every second sample"
+    _, labels, _ = squares()
+    for label, name in enumerate(echoed.record["facts"]["classes"]):
+        own = np.flatnonzero(labels[:160] == label)
+        kept = own[own % 2 == 0]
+        assert facts["classes"][name]["before"] == len(own)
+        assert facts["classes"][name]["after"] == len(kept)
+        assert facts["classes"][name]["weight"] == pytest.approx(np.where(kept % 4 == 0, 2, 1).mean())
+        assert facts["removed"][0]["classes"][name] == len(own) - len(kept)
+    more = json.loads((echoed.path / "sampler.json").read_text())
+    assert (more["extra"], more["relabelled"], more["changed_labels"], more["options"]) == (2, True, 0, {"copies": 2})
+    added = {name: each["extra"] for name, each in more["classes"].items() if each["extra"]}
+    assert sum(added.values()) == 2
     assert int(halved.history()[0]["samples"]) == 80
     assert int(echoed.history()[0]["samples"]) == 162
     seen = json.loads(contract.seen.read_text())
     held_out = set(echoed.predictions().ids.tolist())
     assert len(seen) == 160
     assert not held_out & set(seen), "a sampler is never shown val or test"
+
+
+def test_options_of_a_sampler_are_shown_where_they_are_not_its_own(contract: Contract) -> None:
+    result = contract.run(models=["nearest"], samplers=["echo"], seeds=1, set={"sampler.options.copies": 3})
+    (row,) = [row for row in result.leaderboard.rows if row["kind"] == "measured"]
+    assert row["sampler"] == "echo (copies=3)"
+    assert "echo (copies=3)" in (contract.out / "leaderboard.csv").read_text()
+    assert contract.cell(result, sampler="echo").record["label"].endswith(" · echo (copies=3)")
 
 
 def test_a_sampler_may_use_a_required_network_but_sees_no_scores_of_val_or_test(contract: Contract) -> None:

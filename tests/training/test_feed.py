@@ -49,6 +49,10 @@ class Faces:
         return np.arange(len(self)).astype(str)
 
     @property
+    def hashes(self) -> np.ndarray:
+        return np.arange(len(self)).astype(np.uint64)
+
+    @property
     def arrays(self) -> Mapping[str, np.ndarray] | None:
         return None if self.streams else self.inputs
 

@@ -21,6 +21,7 @@ from ferbench import (
     ResizedCrop,
     Sample,
     Stage,
+    TrainingError,
 )
 from ferbench.training.job import Part, Trained
 from tests.training.tiny import SIGNED, Memory, TinyNet, loaded, make_job, scores_of, trained
@@ -187,6 +188,11 @@ def test_a_sampler_may_divide_an_epoch_into_batches_itself() -> None:
     result = trained(changed(epochs=2), net=net, sample=Sample(batches=pairs))
     assert net.seen == [12, 2, 12, 2]
     assert [row["samples"] for row in result.history] == [14, 14]
+
+
+def test_a_rule_that_gives_no_batches_is_named() -> None:
+    with pytest.raises(TrainingError, match="The sampler divided an epoch into no batches"):
+        trained(RECIPE, sample=Sample(batches=lambda indices, size, rng: []))
 
 
 def test_an_epoch_is_shuffled_anew_each_time_and_by_the_seed_alone() -> None:

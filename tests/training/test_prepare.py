@@ -73,6 +73,10 @@ class Faces:
         return np.arange(len(self)).astype(str)
 
     @property
+    def hashes(self) -> np.ndarray:
+        return np.arange(len(self)).astype(np.uint64)
+
+    @property
     def targets(self) -> np.ndarray:
         return np.arange(len(self)) % 2
 

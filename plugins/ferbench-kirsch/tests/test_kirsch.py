@@ -41,8 +41,8 @@ def test_edges_of_several_maps_are_those_of_each() -> None:
 def test_edges_add_no_parameters(edges: str) -> None:
     with torch.device("meta"):
         network = KirschCNN(NetSpec(7, 1, 48), edges=edges)  # type: ignore[arg-type]
-    convolutions = 32 * 26 + 64 * (32 * 25 + 1) + 128 * (64 * 25 + 1)
-    assert sum(p.numel() for p in network.parameters()) == convolutions + 512 * (128 * 36 + 1) + 7 * 513 == 2_620_423
+    convolutions = 32 * (25 + 2) + 64 * (32 * 25 + 2) + 128 * (64 * 25 + 2)
+    assert sum(p.numel() for p in network.parameters()) == convolutions + 512 * (128 * 36 + 1) + 7 * 513 == 2_620_647
 
 
 @pytest.mark.parametrize(("channels", "size", "classes"), [(1, 48, 7), (3, 20, 8), (1, 8, 2)])

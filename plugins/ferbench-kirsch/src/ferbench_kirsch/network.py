@@ -43,11 +43,11 @@ class KirschEdges(nn.Module):
 
 
 class KirschCNN(nn.Module):
-    """Three convolutions with ReLU and 2 × 2 maximum, two linear layers; edges are added before each maximum.
+    """Three convolutions with batch normalisation, ReLU and 2 × 2 maximum, two linear layers.
 
-    ``edges``: of the ``picture``, reduced by maxima to each stage's size and added to all its maps; of the stage's own
-    ``features``; or ``none``. ``width`` multiplies the channels 32, 64, 128. Raises SettingsError for pictures below 8
-    pixels.
+    Edges are added before each maximum. ``edges``: of the ``picture``, reduced by maxima to each stage's size and added
+    to all its maps; of the stage's own ``features``; or ``none``. ``width`` multiplies the channels 32, 64, 128. Raises
+    SettingsError for pictures below 8 pixels.
     """
 
     def __init__(
@@ -65,7 +65,11 @@ class KirschCNN(nn.Module):
             raise SettingsError([Problem("recipe.input.size", message)])
         widths = [max(1, round(width * channels)) for channels in CHANNELS]
         before = [spec.channels, *widths[:-1]]
-        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 5, padding=2) for a, b in zip(before, widths, strict=True))
+        # Without normalisation the edges, alike in every map, drown what the convolutions find.
+        self.convolutions = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 5, padding=2, bias=False), nn.BatchNorm2d(b))
+            for a, b in zip(before, widths, strict=True)
+        )
         self.edges = None if edges == "none" else KirschEdges()
         self.of_picture = edges == "picture"
         self.head = nn.Sequential(

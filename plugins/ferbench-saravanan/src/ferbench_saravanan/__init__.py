@@ -74,7 +74,7 @@ def ferbench_models() -> Iterator[Model]:
                 split="test",
                 metric="accuracy",
                 value=0.605,
-                locator="Results of the final model; the abstract has 0.60",
+                locator="as later tables cite it; the abstract has 0.60",
                 classes=7,
                 selection="not stated",
                 caveat="all pictures dealt anew, a fifth as test: copies of a picture may stand on both sides",
