@@ -29,13 +29,13 @@ def ferbench_datasets() -> Iterator[Family]:
 
 @hookimpl
 def ferbench_suites() -> Iterator[Suite]:
-    """The same network on the pictures as they are, and on what each detector makes of them."""
+    """The same methods on the pictures as they are, and on what each detector makes of them."""
     crops = ("haar-48-whole", "hog-48-whole", "mtcnn-48-whole", "mtcnn-48-aligned-whole")
     yield Suite(
         name="face-detectors",
-        description="What face detectors do to a score: a network on the demo's pictures, and on the faces in them.",
+        description="What face detectors do to a score: methods on the demo's pictures, and on the faces in them.",
         datasets=("demo", *(f"cropped:{crop}:demo" for crop in crops)),
-        models=("small-cnn",),
+        models=("small-cnn", "logistic-regression", "knn"),
         metrics=("accuracy", "balanced-accuracy", "macro-f1"),
         seeds=(0, 1, 2),
         epochs=8,
