@@ -68,8 +68,14 @@ def make_sides(loaded: Loaded, rule: ProtocolRule, fold: int) -> Sides:
     _check_sides(place, rows, len(samples.ids))
     classes = rule.classes or loaded.dataset.classes
     _check_classes(place, targets["train"], classes, kinds["train"])
-    notes = (*((rule.mark,) if rule.mark else ()), *_left_out(loaded), *_leaks(place, samples, rule, rows))
+    mark = (rule.mark,) if rule.mark else ()
+    notes = (*mark, *_said(loaded), *_left_out(loaded), *_leaks(place, samples, rule, rows))
     return Sides(rows, targets, kinds, classes, notes)
+
+
+def _said(loaded: Loaded) -> tuple[str, ...]:
+    """What the reader said of a data set that is made from others; of a download it was printed when it was added."""
+    return loaded.notes if loaded.dataset.bases else ()
 
 
 def _left_out(loaded: Loaded) -> tuple[str, ...]:

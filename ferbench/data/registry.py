@@ -220,7 +220,10 @@ def _registered_other(name: str, find: Callable[[str], Dataset] | None, base: di
     other = find(name)
     loaded = load(other)
     base[f"{BASE}{dataset_root(other).name}"] = loaded.fingerprint
-    return Parsed(loaded.samples, loaded.inputs, loaded.files, loaded.protocols, loaded.partial)
+    files = None if loaded.files is None else tuple(str(loaded.root / file) for file in loaded.files)
+    return Parsed(
+        loaded.samples, loaded.inputs, files, loaded.protocols, loaded.partial, loaded.notes, loaded.corrupted
+    )
 
 
 def _bases_unchanged(dataset: Dataset, known: Meta) -> bool:

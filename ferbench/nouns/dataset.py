@@ -84,7 +84,8 @@ class Parsed:
     data set's ``decode`` (streamed sets). ``protocols`` names those that this copy can
     offer (None: all). ``partial`` says what is missing or altered in the copy, empty for a good one; it marks every
     row. ``corrupted``: files that cannot be read and were left out, "file: why"; a suite says how many it bears
-    (``allow_corrupted``). ``notes`` are printed when the data set is added.
+    (``allow_corrupted``). ``notes`` are printed when the data set is added; those of one that is made from others stand
+    at its rows.
     """
 
     samples: Samples
@@ -105,7 +106,8 @@ class ReadContext:
     """Given to a data set's ``read``.
 
     ``allow_partial``: whether the user lets an incomplete copy pass (``--allow-partial``). ``registered``: another
-    data set on this machine by its name, for one that builds on it; raises MissingDataError where it is not there.
+    data set on this machine by its name, for one that builds on it (its ``files``, if it streams, with their whole
+    paths); raises MissingDataError where it is not there.
     When that one is registered anew from other data, this one is read again too as soon as it is added again.
     """
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import ferbench
-from ferbench import Dataset, MissingDataError, Parsed, PluginError, ReadContext
+from ferbench import Dataset, MissingDataError, Parsed, PluginError, ReadContext, Samples
+from ferbench.data.folds import make_sides
 from ferbench.data.registry import add, load
 from tests.data.conftest import read_toys, toy_dataset
 
@@ -78,6 +79,42 @@ def test_a_derived_set_reads_its_bases_alone(toys: Dataset, tmp_path: Path) -> N
     register(toys, tmp_path, "toys")
     with pytest.raises(PluginError, match="'double:toys' reads 'toys', which its `bases` do not name"):
         load(double_of())
+
+
+def test_what_the_reader_of_a_derived_set_says_stands_at_its_rows(toys: Dataset, tmp_path: Path) -> None:
+    """Nobody adds it, so nobody would read it otherwise. What was said of a download was read when it was added."""
+    register(toys, tmp_path, "toys")
+    said = replace(
+        double_of(toys), read=lambda path, context: replace(read_double(path, context), notes=("twice as many",))
+    )
+    assert "twice as many" in make_sides(load(said), said.protocols[0], 0).notes
+    loud = replace(load(toys), notes=("three sizes",))
+    assert "three sizes" not in make_sides(loud, toys.protocols[0], 0).notes
+
+
+def test_files_of_a_streamed_base_are_given_with_their_whole_paths(tmp_path: Path) -> None:
+    """What is made from them lies elsewhere."""
+    folder = tmp_path / "numbers"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"{number}.txt").write_text(str(number))
+    files = tuple(f"{number}.txt" for number in range(4))
+    samples = Samples(ids=np.array(files), targets=np.arange(4) % 2, origin=np.repeat(["train", "test"], 2))
+    streamed = toy_dataset(
+        lambda path, context: Parsed(samples, files=files),
+        name="numbers",
+        decode=lambda path, view, rng: {"image": np.full((4, 4), int(path.read_text()), dtype=np.uint8)},
+    )
+
+    def read(path: Path | None, context: ReadContext) -> Parsed:
+        base = context.registered("numbers")
+        assert base.files is not None
+        pixels = np.array([int(Path(file).read_text()) for file in base.files], dtype=np.uint8)
+        return Parsed(base.samples, {"image": np.tile(pixels[:, None, None], (1, 4, 4))})
+
+    add(streamed, folder)
+    made = load(toy_dataset(read, name="read:numbers", embedded=True, bases=(streamed,)))
+    assert made.inputs is not None and made.inputs["image"][:, 0, 0].tolist() == [0, 1, 2, 3]
 
 
 def test_a_family_may_derive_from_what_is_installed(tmp_path: Path) -> None:
