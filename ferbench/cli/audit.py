@@ -39,8 +39,7 @@ def audit(
     from ferbench.store.store import Store
 
     store = None if out is None else Store(out)
-    dataset_name, _, protocol = name.partition("@")
-    dataset = discover(files=plugin or ()).dataset(dataset_name)
+    dataset, protocol = discover(files=plugin or ()).place(name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     facts = kept_or_made(loaded, rule, lambda text: typer.echo(text, err=True), fresh)
     if html is not None:
@@ -59,4 +58,4 @@ def audit(
     if html is not None:
         typer.echo(f"Page written to {html}.")
         if private_pictures and not dataset.public:
-            typer.secho(f"Pictures of {dataset_name} may not be published: keep this page to yourself.", fg="yellow")
+            typer.secho(f"Pictures of {dataset.name} may not be published: keep this page to yourself.", fg="yellow")
