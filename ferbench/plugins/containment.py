@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ferbench.plugins.quarantine import Quarantined
-from ferbench.plugins.untouched import core_kept
+from ferbench.plugins.untouched import Core
 
 LIBRARIES = ("KMP_", "TORCHINDUCTOR_")
 """Variables that numerical libraries set for themselves as they are imported."""
@@ -34,21 +34,21 @@ FORKS = Forks()
 
 
 @contextlib.contextmanager
-def contained(doing: str) -> Iterator[list[str]]:
-    """Refuse code that forks, and put back whatever else in this process it changes; yield a list of what that was.
+def contained(core: Core) -> Iterator[list[str]]:
+    """Put back whatever code changes in this process; yield a list of what that was, filled at the end.
 
-    The list is filled at the end. Looked at are random generators, torch's default type and threads, environment
-    variables, the current folder, handlers of signals, and the code of ferbench.
+    Looked at are random generators, torch's default type and threads, environment variables, the current folder,
+    handlers of signals, and the code of ferbench (``core``).
     """
     changed: list[str] = []
-    with _unforked(doing), contextlib.ExitStack() as stack:
-        for keep in (_numbers_kept, _environment_kept, _folder_kept, _signals_kept, core_kept):
+    with contextlib.ExitStack() as stack:
+        for keep in (_numbers_kept, _environment_kept, _folder_kept, _signals_kept, core.kept):
             stack.enter_context(keep(changed))
         yield changed
 
 
 @contextlib.contextmanager
-def _unforked(doing: str) -> Iterator[None]:
+def unforked(doing: str) -> Iterator[None]:
     """Raise Quarantined for a fork: the other process would go on with the whole program. That one ends here."""
     before, process = FORKS.count, os.getpid()
     try:

@@ -22,9 +22,10 @@ from pathlib import Path
 from types import ModuleType
 
 from ferbench.errors import PluginError
-from ferbench.plugins.containment import contained
+from ferbench.plugins.containment import contained, unforked
 from ferbench.plugins.installed import Installed, PluginInfo
 from ferbench.plugins.quarantine import KINDS, NAME, NOUNS, Contents, Quarantined, contents_of, guarded
+from ferbench.plugins.untouched import Core
 
 GROUP = "ferbench"
 CORE = "builtin"
@@ -64,10 +65,11 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
         )
     disabled = {name.strip() for name in os.environ.get("FERBENCH_DISABLE_PLUGINS", "").split(",")}
     loaded: list[tuple[PluginInfo, Contents | None]] = []
+    core = Core()
     for candidate in found:
         if only is not None and candidate.name not in only and candidate.file is None:
             continue
-        info, contents = _loaded(candidate, candidate.name in disabled, loaded)
+        info, contents = _loaded(candidate, candidate.name in disabled, loaded, core)
         if candidate.file and info.state == "broken":
             raise PluginError(f"The plugin file {candidate.file} cannot be used: {info.cause}")
         loaded.append((info, contents))
@@ -80,7 +82,7 @@ def plugin_names() -> list[str]:
 
 
 def _loaded(
-    candidate: Candidate, disabled: bool, before: Iterable[tuple[PluginInfo, Contents | None]]
+    candidate: Candidate, disabled: bool, before: Iterable[tuple[PluginInfo, Contents | None]], core: Core
 ) -> tuple[PluginInfo, Contents | None]:
     """Import and check one plugin. ``before``: those that were loaded already, whose names are taken."""
     info = PluginInfo(candidate.name, candidate.package, candidate.version, location=_location(candidate))
@@ -89,10 +91,10 @@ def _loaded(
     try:
         if candidate.fault:
             raise Quarantined(candidate.fault)
-        with _told_when_slow(candidate.name):
-            with contained("importing it") as by_import, guarded("importing it"):
+        with _told_when_slow(candidate.name), contained(core) as changed:
+            with unforked("importing it"), guarded("importing it"):
                 plugin = candidate.load()
-            with contained("its hooks") as by_hooks, guarded("checking it"):
+            with unforked("its hooks"), guarded("checking it"):
                 contents = contents_of(plugin)
         with guarded("checking it"):
             source_hash = hash_of(_sources(candidate.module))
@@ -101,8 +103,7 @@ def _loaded(
                 _refuse_taken_names(contents, other, theirs)
     except Quarantined as cause:
         return replace(info, state="broken", cause=str(cause)), None
-    changed = tuple(dict.fromkeys([*by_import, *by_hooks]))
-    return replace(info, source_hash=source_hash, changed=changed), contents
+    return replace(info, source_hash=source_hash, changed=tuple(dict.fromkeys(changed))), contents
 
 
 @contextlib.contextmanager

@@ -5,50 +5,72 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 MISSING = object()
-Snapshot = dict[int, tuple[str, Any, dict[str, Any], dict[str, Any]]]
-"""By identity of a module or class: its name, itself, its attributes, and copies of those that hold several values."""
 
 
-@contextlib.contextmanager
-def core_kept(changed: list[str]) -> Iterator[None]:
-    """Put back attributes of ferbench's modules and classes that are replaced or removed, and their lists and tables.
+@dataclass
+class Owner:
+    """A module or class: its name, itself, its attributes, and copies of those that hold several values."""
 
-    Only what is loaded already is looked at; new names are no fault (modules load names on first use).
-    """
-    before = _snapshot()
-    try:
-        yield
-    finally:
-        for name, owner, values, copies in before.values():
-            now = vars(owner)
-            for key, value in values.items():
-                if now.get(key, MISSING) is not value:
-                    changed.append(f"{name}.{key}")
-                    setattr(owner, key, value)
-                elif key in copies and _items(value) != _items(copies[key]):
-                    changed.append(f"{name}.{key}")
-                    _refill(value, copies[key])
+    name: str
+    itself: Any
+    values: dict[str, Any]
+    copies: dict[str, Any]
+    size: int
 
 
-def _snapshot() -> Snapshot:
-    found: Snapshot = {}
-    for name, module in list(sys.modules.items()):
-        if name != "ferbench" and not name.startswith("ferbench."):
-            continue
-        _add(found, name, module)
-        for value in list(vars(module).values()):
-            if isinstance(value, type) and value.__module__ == name:
-                _add(found, f"{name}.{value.__name__}", value)
-    return found
+@dataclass
+class Core:
+    """What ferbench's modules and classes hold, as far as they are loaded; kept from one plugin to the next."""
+
+    owners: dict[int, Owner] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def kept(self, changed: list[str]) -> Iterator[None]:
+        """Put back attributes that are replaced or removed, and lists and tables; name them in ``changed``.
+
+        Only what is loaded already is looked at; new names are no fault (modules load names on first use).
+        """
+        self._look()
+        try:
+            yield
+        finally:
+            for owner in self.owners.values():
+                _put_back(owner, changed)
+
+    def _look(self) -> None:
+        """Take in what has been loaded since."""
+        for name, module in list(sys.modules.items()):
+            if (name == "ferbench" or name.startswith("ferbench.")) and self._add(name, module):
+                for value in list(vars(module).values()):
+                    if isinstance(value, type) and value.__module__ == name:
+                        self._add(f"{name}.{value.__name__}", value)
+
+    def _add(self, name: str, owner: Any) -> bool:
+        """Take in a module or class; whether there was anything new in it."""
+        held, known = vars(owner), self.owners.get(id(owner))
+        if known is not None and known.size == len(held):
+            return False
+        own = {key: value for key, value in held.items() if not (key.startswith("__") or key.startswith("_abc_"))}
+        copies = {key: value.copy() for key, value in own.items() if type(value) in (dict, list, set)}
+        self.owners[id(owner)] = Owner(name, owner, own, copies, len(held))
+        return True
 
 
-def _add(found: Snapshot, name: str, owner: Any) -> None:
-    own = {key: value for key, value in vars(owner).items() if not (key.startswith("__") or key.startswith("_abc_"))}
-    copies = {key: value.copy() for key, value in own.items() if type(value) in (dict, list, set)}
-    found[id(owner)] = (name, owner, own, copies)
+def _put_back(owner: Owner, changed: list[str]) -> None:
+    now = vars(owner.itself)
+    for key, value in owner.values.items():
+        if now.get(key, MISSING) is not value:
+            changed.append(f"{owner.name}.{key}")
+            setattr(owner.itself, key, value)
+    for key, copy in owner.copies.items():
+        value = owner.values[key]
+        if _items(value) != _items(copy):
+            changed.append(f"{owner.name}.{key}")
+            _refill(value, copy)
 
 
 def _items(value: Any) -> list[Any]:
