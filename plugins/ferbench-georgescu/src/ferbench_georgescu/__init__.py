@@ -198,8 +198,8 @@ def _claims(
             split="test",
             metric="accuracy",
             value=value,
-            locator=f"{row}, {how.split()[0]}",
+            locator=f"{row}, as table 2.1 of Rahman & Mahato (2021) prints it",
             selection="not stated",
             extra_data=extra,
-            caveat=f"{how}; read in a thesis that prints the table",
+            caveat=how,
         )
