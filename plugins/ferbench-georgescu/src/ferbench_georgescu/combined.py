@@ -25,7 +25,7 @@ class Combined:
 
     def products(self, other: Combined) -> np.ndarray:
         """Inner products with another's rows, which are cosines: float64 [n, m]."""
-        found = (self.deep @ other.deep.T).astype(np.float64)
+        found: np.ndarray = (self.deep @ other.deep.T).astype(np.float64)
         if self.words.shape[1]:
             found += (self.words @ other.words.T).toarray()
         return found
