@@ -61,7 +61,8 @@ class Configured:
         own = self.model.options.model_dump(mode="json")
         changed = {key: value for key, value in self.options.items() if value != own[key]}
         parts = [f"{key}={value}" for key, value in changed.items()]
-        parts += [f"{key}={found_at(self.key, key)}" for key in self.asked]
+        brief = {"stages": [stage.model_dump(mode="json", exclude_defaults=True) for stage in self.recipe.stages]}
+        parts += [f"{key}={found_at(brief if key == 'stages' else self.key, key)}" for key in self.asked]
         return f"{self.model.full_name} ({', '.join(parts)})" if parts else self.model.full_name
 
     @property

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ferbench import FerbenchError
+from ferbench import FerbenchError, Model, Recipe, Stage
 from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 from ferbench.evaluating.scoring import read_weights
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
+from ferbench.running.records import Configured
 from ferbench.store.cleaning import to_free
 from ferbench.store.store import Store
 from tests.contract import PLUGIN, Contract
@@ -158,3 +159,9 @@ def test_inner_folds_are_not_evaluated_again_and_their_weights_can_go(contract: 
         item.path.parent.name: item.why for item in to_free(Store(stacked.out), "ranked") if "best" in item.path.name
     }
     assert {freed[cell.id] for cell in inner} == {"of an inner fold"}
+
+
+def test_stages_that_are_asked_for_are_named_by_what_was_set() -> None:
+    recipe = Recipe(stages=(Stage(epochs=2), Stage(epochs=1, sparsity=0.5)))
+    configured = Configured(Model("net", recipe=recipe), recipe, {}, ("stages",), ("stages",))
+    assert configured.shown == "net (stages=[{'epochs': 2}, {'epochs': 1, 'sparsity': 0.5}])"
