@@ -12,6 +12,7 @@ from ferbench.data.splits import limited, make_splits, with_sample
 from ferbench.errors import DataError, MissingDataError, UnknownNameError
 from ferbench.evaluating.exporting import Part
 from ferbench.nouns.dataset import ProtocolRule
+from ferbench.nouns.requirement import requirements_of
 from ferbench.nouns.sampler import Sample, reads_of
 from ferbench.nouns.split import Split
 from ferbench.plugins import Installed
@@ -60,7 +61,7 @@ def parts_of(
 
 def _sampled(loaded: Loaded, train: Split, asked: Asked) -> Part:
     sampler = asked.sampler
-    if sampler.requires:
+    if requirements_of(sampler, asked.options):
         raise DataError(
             f"The sampler {sampler.name} needs trained cells, so it works in a run alone: sampler.json of a cell says "
             "what it removed."

@@ -93,6 +93,7 @@ def ferbench_samplers():
     yield Sampler("clean", clean, streams=False)
     yield Sampler("nothing", nothing)
     yield Sampler("needy", clean, requires={"teacher": "small-cnn"})
+    yield Sampler("modest", clean, requires=lambda options: {}, streams=False)
 """
 
 
@@ -194,6 +195,12 @@ def test_the_training_side_as_a_sampler_leaves_it(ferbench: Command, tmp_path: P
     assert (extra["label"], extra["label_before"]) == ("a", "")
     assert np.asarray(Image.open(tmp_path / "out" / extra["file"])).tolist() == [[77] * 7] * 9
     assert all(not row["times"] for row in rows if row["split"] != "train")
+
+
+def test_a_sampler_whose_own_options_require_no_cell_needs_no_run(ferbench: Command, tmp_path: Path) -> None:
+    done = ferbench("data", "export", "grey", tmp_path / "out", "--sampler", "modest", "--ids-only")
+    assert done.code == 0, done.err
+    assert [row["id"] for row in rows_of(tmp_path / "out", "removed.csv")] == ["../../up"]
 
 
 def test_several_labels_a_sample_stand_in_columns(ferbench: Command, tmp_path: Path) -> None:
