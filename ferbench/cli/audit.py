@@ -35,11 +35,12 @@ def audit(
     from ferbench.auditing.wording import lines
     from ferbench.data.registry import load
     from ferbench.evaluating.setup import find_protocol
+    from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
     from ferbench.store.store import Store
 
     store = None if out is None else Store(out)
-    dataset_name, _, protocol = name.partition("@")
+    dataset_name, protocol = split_protocol(name)
     dataset = discover(files=plugin or ()).dataset(dataset_name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     facts = kept_or_made(loaded, rule, lambda text: typer.echo(text, err=True), fresh)

@@ -76,6 +76,7 @@ def export(
     from ferbench.evaluating.exporting import Pictures
     from ferbench.evaluating.exporting import export as write
     from ferbench.evaluating.setup import find_protocol
+    from ferbench.nouns.dataset import split_protocol
     from ferbench.plugins import discover
     from ferbench.running.cleaned import asked_of, parts_of
 
@@ -87,7 +88,7 @@ def export(
     if sampler is not None and Sides.train not in wanted:
         raise SettingsError([Problem("--sampler", "it changes the training side alone, which is not exported")])
     installed = discover()
-    dataset_name, _, protocol = name.partition("@")
+    dataset_name, protocol = split_protocol(name)
     dataset = installed.dataset(dataset_name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     if rule.name not in loaded.protocols:

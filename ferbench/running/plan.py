@@ -122,8 +122,9 @@ class Planner:
         """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
         names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
         for name in names:
-            dataset = self.installed.dataset(name.partition("@")[0])
-            find_protocol(dataset, name.partition("@")[2])
+            dataset_name, protocol = split_protocol(name)
+            dataset = self.installed.dataset(dataset_name)
+            find_protocol(dataset, protocol)
             load(dataset)
         return names
 
