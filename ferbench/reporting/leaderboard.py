@@ -102,7 +102,8 @@ def _by_attribute(
         if cut:
             drawn.append(slice_block(_block_title(rows[0], groups), cut, by, metric))
     left_out = [f"Left out: {', '.join(without)}."] if without else []
-    return Leaderboard(_title(found), slice_columns(metric), (metric,), tuple(drawn), captions=tuple(left_out))
+    failures = tuple(found.failures)
+    return Leaderboard(_title(found), slice_columns(metric), (metric,), tuple(drawn), failures, tuple(left_out))
 
 
 def _refuse_misdeclared(found: Collected) -> None:
