@@ -137,12 +137,10 @@ def text_lines(path: Path, label: str) -> list[str]:
 def csv_rows(lines: Sequence[str], label: str, delimiter: str = ",") -> list[list[str]]:
     """The cells of each line of a table. Raises DataError that names the line where a quotation mark has no end."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    rows = []
     try:
-        rows.extend(reader)
+        return list(reader)
     except csv.Error as error:
         raise DataError(f"{label}, line {reader.line_num}: {error}.") from None
-    return rows
 
 
 def no_twins(names: Sequence[str], label: str) -> None:
