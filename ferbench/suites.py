@@ -16,7 +16,7 @@ from ferbench.nouns.suite import Suite
 
 @dataclass(frozen=True)
 class Override:
-    """``SCOPE:KEY=VALUE``: ``key`` is dotted, ``scope`` a model's full name or empty for all."""
+    """``SCOPE:KEY=VALUE``: ``key`` is dotted, ``scope`` a model's full name, a sampler's name, or empty for all."""
 
     key: str
     value: Any

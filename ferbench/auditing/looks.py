@@ -23,7 +23,7 @@ def outliers(audited: Audited, pictures: Pictures, ids: np.ndarray) -> dict[str,
 
     ``dark`` and ``bright``: beyond the whiskers; ``very_dark_or_bright``: mean below 20 or above 235; ``constant``: all
     pixels alike; ``near_constant``: grey values deviate by less than 5, the constant ones included. The samples
-    (``listed``) are those of the last two kinds and the ones that could not be read, each with its mean and deviation.
+    (``listed``) are those of the last three kinds and the ones that could not be read, each with mean and deviation.
     """
     seen = pictures.readable
     mean, deviation = pictures.mean[seen], pictures.deviation[seen]

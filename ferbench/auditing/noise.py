@@ -68,7 +68,8 @@ def from_classifier(audited: Audited, pictures: Pictures, samples: Samples) -> d
     """From out-of-fold scores of a linear classifier of gradients: confident learning (Northcutt et al. 2021).
 
     A label counts as wrong where the classifier, fitted on other pictures (5 folds; identical ones and groups such as
-    persons stay together), gives another class more than it gives on average to samples of that class.
+    persons stay together where there are ten or more), gives another class more than it gives on average to samples of
+    that class.
     ``label_error_at_most``: the share of these in the calibrated confident joint (section 3.1); an upper bound, far too
     high where the classifier is weak: ``accuracy`` is what it reaches. ``suspects``: the samples that it doubts most,
     for review. None where labels are no classes, or too few.

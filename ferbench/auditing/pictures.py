@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench.data.registry import Loaded
-from ferbench.nouns.reference import resolve
+from ferbench.data.streaming import read_sample
 from ferbench.nouns.split import View
 
 SIDE = 48
@@ -82,12 +82,10 @@ def _as_they_are(array: np.ndarray, rows: np.ndarray) -> Pictures:
 
 def _decoded(loaded: Loaded, rows: np.ndarray) -> Iterator[np.ndarray | None]:
     """The samples of a streamed data set in order; None for one that cannot be read."""
-    assert loaded.files is not None
-    files, decode = loaded.files, resolve(loaded.dataset.decode)
 
     def read(row: int) -> np.ndarray | None:
         try:
-            sample = decode(loaded.root / files[row], View(frames=1), np.random.default_rng(0))
+            sample = read_sample(loaded, row, View(frames=1), np.random.default_rng(0))
             return np.asarray(next(iter(sample.values())))
         except Exception:  # a plugin's decoder on a damaged file may raise anything; the audit counts it
             return None

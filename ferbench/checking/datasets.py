@@ -15,6 +15,7 @@ from ferbench.checking.report import Outcome, Subject, failed, first_fault, note
 from ferbench.data import cache
 from ferbench.data.folds import SIDES, Sides, count_folds, make_sides
 from ferbench.data.registry import Loaded, dataset_root, load, make, status
+from ferbench.data.streaming import read_sample
 from ferbench.errors import MissingDataError
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, Read, ReadContext
 from ferbench.nouns.reference import resolve
@@ -142,9 +143,7 @@ def _sample_faults(loaded: Loaded) -> list[str]:
     if loaded.inputs is not None:
         sample: Mapping[str, np.ndarray] = {name: values[row] for name, values in loaded.inputs.items()}
     else:
-        assert loaded.files is not None
-        decode = resolve(loaded.dataset.decode)
-        sample = decode(loaded.root / loaded.files[row], View(), np.random.default_rng(0))
+        sample = read_sample(loaded, row, View(), np.random.default_rng(0))
     wanted = set(loaded.dataset.inputs)
     if set(sample) != wanted:
         return [f"a sample has the inputs {sorted(sample)}, not {sorted(wanted)}"]
@@ -166,10 +165,7 @@ def _form_faults(loaded: Loaded, sample: Mapping[str, np.ndarray]) -> list[str]:
 
 def _view_faults(loaded: Loaded, row: int) -> list[str]:
     """What a data set that streams makes of views: a few frames of a clip, at test always the same ones."""
-    assert loaded.files is not None
-    decode, path = resolve(loaded.dataset.decode), loaded.root / loaded.files[row]
-    view = View(frames=2)
-    first, second = (decode(path, view, np.random.default_rng(seed)) for seed in (0, 1))
+    first, second = (read_sample(loaded, row, View(frames=2), np.random.default_rng(seed)) for seed in (0, 1))
     faults = [
         f"asked for 2 frames of {name}, it reads {len(v)}" for name, v in first.items() if v.ndim == 4 and len(v) > 2
     ]

@@ -91,7 +91,7 @@ def export(
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     if rule.name not in loaded.protocols:
         raise DataError(f"This copy of {dataset.name} does not offer {rule.name}: {', '.join(loaded.protocols)}.")
-    found = parts_of(loaded, rule, fold, limit, asked_of(installed, sampler, seed) if sampler else None)
+    found = parts_of(loaded, rule, fold, limit, asked_of(installed, loaded, sampler, seed) if sampler else None)
     parts = [part for part in found if part.side in wanted]
     pictures = Pictures(format.value, size, quality or 95, frames, layout.value)
     allowed = not ids_only and (dataset.public or private)

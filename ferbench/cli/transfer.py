@@ -37,14 +37,15 @@ def transfer(
     from ferbench.reporting.transfer_figure import to_svg
     from ferbench.store.files import write_text
 
-    fields = transfer_matrix(out or [Path("ferbench-runs")], discover().metric(metric), run)
+    measure = discover().metric(metric)
+    fields = transfer_matrix(out or [Path("ferbench-runs")], measure, run)
     if all(field.trained == field.tested for field in fields):
         raise StoreError(
             "No cell was scored on another data set. `evaluate_on` in a suite does so in every run; "
             "for finished cells, run: ferbench evaluate -d NAME"
         )
     if figure is not None:
-        write_text(figure, to_svg(fields))
+        write_text(figure, to_svg(fields, measure))
     typer.echo(_printed(fields, Format.json if json else format))
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from ferbench.data.cache import disk_faults
 from ferbench.data.registry import Loaded, dataset_root
 from ferbench.data.slicing import Attribute
+from ferbench.data.streaming import read_sample
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset
-from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import View
 
 FILE = "attributes.parquet"
@@ -143,8 +143,8 @@ def brightness(loaded: Loaded) -> np.ndarray:
     if loaded.inputs is not None:
         pixels = loaded.inputs[first]
         return np.asarray(pixels.reshape(len(pixels), -1).mean(axis=1), dtype=np.float32)
-    decode, rng = resolve(loaded.dataset.decode), np.random.default_rng(0)
-    read = (decode(loaded.root / name, View(), rng)[first] for name in loaded.files or ())
+    rng = np.random.default_rng(0)
+    read = (read_sample(loaded, row, View(), rng)[first] for row in range(len(loaded.samples.ids)))
     return np.array([np.mean(picture) for picture in read], dtype=np.float32)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ferbench.nouns.dataset import Decode
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Batch, View
+
+if TYPE_CHECKING:
+    from ferbench.data.registry import Loaded
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ class StreamSplit:
         """
         paths = [self.root / self.files[i] for i in indices]
         boxes = boxes_of(None if self.boxes is None else self.boxes[indices], len(paths))
-        samples = [self._decoded(path, replace(view, box=box), rng) for path, box in zip(paths, boxes, strict=True)]
+        samples = [
+            _decoded(self.decode, path, replace(view, box=box), rng) for path, box in zip(paths, boxes, strict=True)
+        ]
         inputs: dict[str, np.ndarray] = {}
         mask = None
         for name in samples[0]:
@@ -71,14 +77,26 @@ class StreamSplit:
             boxes=None if self.boxes is None else self.boxes[indices],
         )
 
-    def _decoded(self, path: Path, view: View, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
-        try:
-            sample: Mapping[str, np.ndarray] = resolve(self.decode)(path, view, rng)
-        except FerbenchError:
-            raise
-        except Exception as error:
-            raise DataError(f"{path} cannot be decoded: {type(error).__name__}: {error}") from error
-        return sample
+
+def read_sample(loaded: Loaded, row: int, view: View, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+    """Decode one sample of a data set that streams, its box alone where it has one.
+
+    Raises DataError that names the file that cannot be decoded.
+    """
+    assert loaded.files is not None and loaded.dataset.decode is not None  # checked when the data were added
+    boxes = loaded.samples.columns.get("box")
+    (box,) = boxes_of(None if boxes is None else boxes[[row]], 1)
+    return _decoded(loaded.dataset.decode, loaded.root / loaded.files[row], replace(view, box=box), rng)
+
+
+def _decoded(decode: Decode | str, path: Path, view: View, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+    try:
+        sample: Mapping[str, np.ndarray] = resolve(decode)(path, view, rng)
+    except FerbenchError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} cannot be decoded: {type(error).__name__}: {error}") from error
+    return sample
 
 
 def _stacked(values: Sequence[np.ndarray], paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ferbench.data.slicing import Attribute
-from ferbench.data.votes import human_agreement
 from ferbench.errors import UnknownNameError, did_you_mean
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.metric import Metric
@@ -18,6 +17,14 @@ from ferbench.nouns.paper import Reported
 from ferbench.reporting.about import about_data, data_captions, uses_by_dataset
 from ferbench.reporting.attributes import attribute_in, known_in, registered_in
 from ferbench.reporting.board import QUICK, Block, Failure, Leaderboard
+from ferbench.reporting.captions import (
+    block_captions,
+    block_title,
+    human_captions,
+    missing_metrics,
+    run_captions,
+    title_of,
+)
 from ferbench.reporting.claims import by_value, with_claims
 from ferbench.reporting.collecting import Collected, collect
 from ferbench.reporting.declared import Declared, declared_sides, misdeclared
@@ -26,7 +33,6 @@ from ferbench.reporting.measured import (
     columns_of,
     measure,
     notes_of,
-    part_of_training,
     record_of,
     worst_columns,
 )
@@ -34,7 +40,7 @@ from ferbench.reporting.rows import Row
 from ferbench.reporting.samples import SampleFacts, sample_facts
 from ferbench.reporting.sliced import group_captions, part_of, slice_block, slice_columns, worst_groups
 from ferbench.reporting.slices import Part
-from ferbench.reporting.statistics import ALPHA, LEVEL, Ranking, Resampling, rank
+from ferbench.reporting.statistics import Ranking, Resampling, rank
 from ferbench.store.uses import Use
 
 
@@ -72,8 +78,8 @@ def build(
         return _by_attribute(found, by, shown[0], whole_first, groups)
     blocks = [_measured_block(rows, shown, columns, groups, uses) for rows in whole_first]
     blocks = with_claims(blocks, found.rows, reported, shown, columns)
-    captions = (*_captions(found), *_missing(found.metrics, metrics))
-    return Leaderboard(_title(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
+    captions = (*run_captions(found), *missing_metrics(found.metrics, metrics))
+    return Leaderboard(title_of(found), columns, shown, tuple(blocks), tuple(found.failures), captions)
 
 
 def _by_attribute(
@@ -100,9 +106,10 @@ def _by_attribute(
                 continue
             cut.append((row, part_of(row, samples, _facts_of(row, samples, facts), resamplings), attribute))
         if cut:
-            drawn.append(slice_block(_block_title(rows[0], groups), cut, by, metric))
+            drawn.append(slice_block(block_title(rows[0], groups), cut, by, metric))
     left_out = [f"Left out: {', '.join(without)}."] if without else []
-    return Leaderboard(_title(found), slice_columns(metric), (metric,), tuple(drawn), captions=tuple(left_out))
+    failures = tuple(found.failures)
+    return Leaderboard(title_of(found), slice_columns(metric), (metric,), tuple(drawn), failures, tuple(left_out))
 
 
 def _refuse_misdeclared(found: Collected) -> None:
@@ -188,14 +195,14 @@ def _measured_block(
     about = [about_data(row, uses.get(row.key["dataset"], ())) for row in reversed(by_protocol.values())]
     told = dict.fromkeys(caption for each in about for caption in data_captions(each))
     return Block(
-        title=_block_title(first, groups),
+        title=block_title(first, groups),
         dataset=first.key["dataset"],
         protocols=tuple(dict.fromkeys(row.key["protocol"] for row in rows)),
         metrics=metrics,
         rows=tuple(by_value(records, metrics)),
         captions=(
-            *_block_captions(measured, metrics),
-            *_human_captions(measured, facts_of),
+            *block_captions(measured, metrics),
+            *human_captions(measured, facts_of),
             *group_captions(worst),
             *told,
         ),
@@ -261,75 +268,3 @@ def _note_floor(
     for other, item in enumerate(contenders):
         if not item.row.facts.get("floor") and not ranking.better[other][index]:
             notes[item.row.id].append(f"not significantly above the floor ({floor.row.model})")
-
-
-def _block_title(row: Row, groups: dict[Hashable, list[Row]]) -> str:
-    key, facts = row.key, row.facts
-    parts = [key["dataset"], facts.get("ranking") or key["protocol"]]
-    copies = {rows[0].key["fingerprint"] for rows in groups.values() if rows[0].key["dataset"] == key["dataset"]}
-    parts += [f"copy {key['fingerprint'][:8]}"] if len(copies) > 1 else []
-    parts += ["synthetic"] if facts.get("synthetic") else []
-    parts += [part_of_training(key["limit"])] if key["limit"] is not None else []
-    parts += ["small settings, not comparable"] if key.get("small") else []
-    parts += ["partial copy"] if facts.get("partial") else []
-    parts.append(f"{len(row.ids):,} test samples")
-    what = "values" if facts["task"] == "regression" else "classes"
-    return " · ".join([*parts, f"{len(facts['classes'])} {what}"])
-
-
-def _block_captions(measured: Sequence[Measured], metrics: Sequence[Metric]) -> tuple[str, ...]:
-    if not metrics:
-        return ("None of the metrics applies to this task.",)
-    captions = []
-    copied = {len(item.row.ids) - item.n_leak_free for item in measured if item.n_leak_free is not None}
-    if copied - {0}:
-        count = " or ".join(f"{number:,}" for number in sorted(copied))
-        captions.append(f"Leak-free: without the {count} test samples whose pixels also stand in the training side.")
-    units = {f"{item.groups} {item.row.facts['unit']}s" for item in measured if item.groups is not None}
-    if units:
-        captions.append(f"Intervals resample whole groups ({', '.join(sorted(units))}), not single samples.")
-    if any(item.row.facts.get("synthetic") for item in measured):
-        captions.append("Synthetic data: drawn by a program; these scores say nothing about real faces.")
-    return tuple(captions)
-
-
-def _human_captions(measured: Sequence[Measured], facts_of: Mapping[str, SampleFacts]) -> list[str]:
-    """How well annotators agree with the labels of the test samples, where the data set keeps their votes."""
-    captions: dict[str, None] = {}
-    for item in measured:
-        votes, targets = facts_of[item.row.id].votes, item.row.scored[0].targets
-        agreement = human_agreement(votes, targets) if votes is not None and targets.ndim == 1 else None
-        if agreement:
-            one, most = (f"{100 * agreement[name]:.1f} %" for name in ("annotator", "majority"))
-            text = f"Human annotators: accuracy {one} is to be expected of one of them, {most} of their majority."
-            captions[text] = None
-    return list(captions)
-
-
-def _title(found: Collected) -> str:
-    suites = [name for name in dict.fromkeys(found.suites) if name]
-    parts = [f"Leaderboard: {', '.join(suites)}" if suites else "Leaderboard"]
-    parts += [f"run {', '.join(dict.fromkeys(found.runs))}"] if found.runs else []
-    return " · ".join(parts)
-
-
-def _captions(found: Collected) -> tuple[str, ...]:
-    captions = []
-    if found.rows:
-        captions.append(
-            f"± standard deviation over seeds; [{100 * LEVEL:.0f} % interval] by bootstrap of seeds and test samples. "
-            f"Rank: 1 + the number of significantly better rows (paired, Holm-corrected, {100 * ALPHA:.0f} %)."
-        )
-    if found.unfinished:
-        captions.append(f"{found.unfinished} of {found.planned} cells are not finished; `ferbench run` goes on.")
-    if found.skipped:
-        why = "; ".join(f"{what} ({reason})" for what, reason in found.skipped[:3])
-        more = "; …" if len(found.skipped) > 3 else "."
-        captions.append(f"Skipped, because it does not fit together ({len(found.skipped)}): {why}{more}")
-    return tuple(captions)
-
-
-def _missing(named: Sequence[str], metrics: Sequence[Metric]) -> list[str]:
-    """A caption for metrics of the suite that no installed plugin has."""
-    missing = [name for name in named if name not in {metric.name for metric in metrics}]
-    return [f"Metrics of the suite that are not installed here: {', '.join(missing)}."] if missing else []

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ferbench.data.registry import Loaded, load
+from ferbench.data.sampling import common
 from ferbench.data.splits import limited, make_splits, with_sample
 from ferbench.errors import DataError, MissingDataError, UnknownNameError
 from ferbench.evaluating.exporting import Part
 from ferbench.nouns.dataset import ProtocolRule
+from ferbench.nouns.requirement import requirements_of
 from ferbench.nouns.sampler import Sample, reads_of
 from ferbench.nouns.split import Split
 from ferbench.plugins import Installed
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from ferbench.running.fitting import Asked
 
 
-def asked_of(installed: Installed, name: str, seed: int) -> Asked:
+def asked_of(installed: Installed, loaded: Loaded, name: str, seed: int) -> Asked:
     """An installed sampler with its own options, to be asked outside of a run, and the data sets that it reads.
 
-    Raises UnknownNameError, and MissingDataError for a data set that it cannot do without.
+    As in a run, those that have none of the samples are not there. Raises UnknownNameError, and MissingDataError for a
+    data set that it cannot do without.
     """
     from ferbench.running.fitting import Asked  # it imports torch
 
@@ -31,10 +34,17 @@ def asked_of(installed: Installed, name: str, seed: int) -> Asked:
     readable = {}
     for each in reads_of(sampler, sampler.options):
         try:
-            readable[each.dataset] = load(installed.dataset(each.dataset))
+            other = load(installed.dataset(each.dataset))
         except (MissingDataError, UnknownNameError):
             if not each.optional:
                 raise
+            continue
+        if common(loaded, other):
+            readable[each.dataset] = other
+        elif not each.optional:
+            raise MissingDataError(
+                f"The sampler {name} reads {each.dataset}, which has none of the samples of {loaded.dataset.name}."
+            )
     return Asked(sampler, sampler.options, seed, readable)
 
 
@@ -60,7 +70,7 @@ def parts_of(
 
 def _sampled(loaded: Loaded, train: Split, asked: Asked) -> Part:
     sampler = asked.sampler
-    if sampler.requires:
+    if requirements_of(sampler, asked.options):
         raise DataError(
             f"The sampler {sampler.name} needs trained cells, so it works in a run alone: sampler.json of a cell says "
             "what it removed."

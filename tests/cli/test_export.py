@@ -18,7 +18,7 @@ from tests.cli.conftest import Command
 
 PLUGIN = """
 from dataclasses import replace
-from ferbench import Parsed, ProtocolRule, Removed, Sample, Samples, given_split
+from ferbench import Parsed, ProtocolRule, Reads, Removed, Sample, Samples, given_split
 
 HOSTILE = ["../../up", "/etc/passwd", "CON", "nul.png", "A", "a", "Ä/ö", "x" * 300, ".hidden", "-rf", "dot.", "a b\\n",
            "C:\\\\x", "..", "é" * 200]
@@ -71,6 +71,18 @@ def clean(train, context):
     return Sample(indices=indices, targets=targets, extra_inputs=extra, extra_targets=np.array([0]),
                   removed=(Removed((str(train.ids[0]),), "an outlier"),))
 
+def stranger(path, context):
+    import numpy as np
+    return Parsed(replace(samples(), ids=np.array([f"stranger-{i:03d}" for i in range(60)])), {"image": pixels(3, 3)})
+
+def keep_known(train, context):
+    from ferbench import MissingDataError
+    try:
+        known = context.facts("stranger", "source").known
+    except MissingDataError:
+        return Sample()
+    return Sample(removed=(Removed(tuple(train.ids[~known].tolist()), "a stranger does not know it"),))
+
 def nothing(train, context):
     return Sample(removed=(Removed(tuple(train.ids.tolist()), "all of them"),))
 
@@ -80,6 +92,7 @@ def ferbench_datasets():
              ProtocolRule("two", given_split("train", "val", "test"), classes=("c", "a"), allow_leak=True))
     make = dict(embedded=True, licence="Ask them", how_to_get="by mail")
     yield Dataset("grey", "g", ("a", "b", "c"), rules, grey, public=True, **make)
+    yield Dataset("stranger", "g", ("a", "b", "c"), rules, stranger, public=True, **make)
     yield Dataset("secret", "g", ("a", "b", "c"), rules, grey, **make)
     yield Dataset("colour", "g", ("a", "../b", "c"), rules[:1], colour, public=True, **make)
     yield Dataset("several", "g", ("a", "b", "c"), rules[:1], several, task="multi-label", public=True, **make)
@@ -93,6 +106,9 @@ def ferbench_samplers():
     yield Sampler("clean", clean, streams=False)
     yield Sampler("nothing", nothing)
     yield Sampler("needy", clean, requires={"teacher": "small-cnn"})
+    yield Sampler("asks", keep_known, reads=(Reads("stranger", optional=True),))
+    yield Sampler("insists", keep_known, reads=(Reads("stranger"),))
+    yield Sampler("modest", clean, requires=lambda options: {}, streams=False)
 """
 
 
@@ -196,6 +212,18 @@ def test_the_training_side_as_a_sampler_leaves_it(ferbench: Command, tmp_path: P
     assert all(not row["times"] for row in rows if row["split"] != "train")
 
 
+def test_a_sampler_whose_own_options_require_no_cell_needs_no_run(ferbench: Command, tmp_path: Path) -> None:
+    done = ferbench("data", "export", "grey", tmp_path / "out", "--sampler", "modest", "--ids-only")
+    assert done.code == 0, done.err
+    assert [row["id"] for row in rows_of(tmp_path / "out", "removed.csv")] == ["../../up"]
+
+
+def test_a_data_set_without_any_of_the_samples_is_not_read(ferbench: Command, tmp_path: Path) -> None:
+    done = ferbench("data", "export", "grey", tmp_path / "out", "--sampler", "asks", "--ids-only")
+    assert done.code == 0, done.err
+    assert not (tmp_path / "out" / "removed.csv").exists()
+
+
 def test_several_labels_a_sample_stand_in_columns(ferbench: Command, tmp_path: Path) -> None:
     refused = ferbench("data", "export", "several", tmp_path / "out")
     assert refused.code == 2 and "--layout flat" in refused.err and not (tmp_path / "out").exists()
@@ -229,6 +257,7 @@ def test_files_of_two_sizes_that_stream_are_exported_too(ferbench: Command, tmp_
         (["grey", "--fold", "3"], "fold"),
         (["grey", "-s", "clean", "--split", "val"], "it changes the training side alone"),
         (["grey", "-s", "needy"], "needy needs trained cells"),
+        (["grey", "-s", "insists"], "insists reads stranger, which has none of the samples of grey"),
         (["grey", "-s", "nothing"], "leaves no training sample"),
         (["streamed", "-s", "clean"], "clean needs the data in memory, and streamed streams"),
     ],

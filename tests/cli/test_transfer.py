@@ -86,7 +86,7 @@ def test_the_matrix_is_drawn_and_printed(ferbench: Command, suite: Path, tmp_pat
     assert "153 of classes it does not know left out" in table
     assert "own test side" in table
     texts = [node.text or "" for node in ElementTree.parse(figure).iter() if node.tag.endswith("}text")]
-    assert "logistic-regression: accuracy, trained on the row, tested on the column" in texts
+    assert "logistic-regression: accuracy %, trained on the row, tested on the column" in texts
     assert sum("classes, n" in text for text in texts) == 6
     markdown = ferbench("transfer", "--out", out, "--format", "md").out.splitlines()
     assert len({line.count("|") for line in markdown}) == 1

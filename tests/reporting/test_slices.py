@@ -133,6 +133,12 @@ def test_a_data_set_without_the_attribute_is_left_out_and_named(aged: OutFolder)
     assert found.captions == ("Left out: other@official (no age).",)
 
 
+def test_what_failed_is_named_beside_the_slices_too(aged: OutFolder) -> None:
+    failed = aged.cell("broken", state="failed", status={"cause": "out of memory"})
+    aged.run("20250101-000000")
+    assert [(each.cell, each.cause) for each in board(aged, by="age").failures] == [(failed, "out of memory")]
+
+
 def test_groups_are_resampled_within_a_slice_and_too_few_have_no_interval(out: OutFolder) -> None:
     out.cell("net", scores(out, np.arange(300) // 10 % 3 == 0), facts={"unit": "subject"}, protocol="loso")
     out.run()

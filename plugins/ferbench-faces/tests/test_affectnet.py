@@ -93,6 +93,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: np.save(path, np.array(object(), dtype=object), allow_pickle=True),
         "4_exp.npy is damaged",
     ),
+    "complex": (lambda path: np.save(path, np.array(4 + 0j)), "4_exp.npy is damaged, or holds no single number"),
     "empty": (lambda path: path.write_bytes(b""), "4_exp.npy is damaged"),
 }
 

@@ -188,6 +188,10 @@ def test_pictures_of_emotionet_that_cannot_be_had_any_more_make_it_partial(lists
 UNITS_FAULTS = {
     "columns": ("\t".join(line_of(3, {}).split("\t")[:40]), "line 5: 40 columns instead of 62"),
     "number": (line_of(3, {}).replace("\t0", "\tx", 1), "line 5: an action unit is no whole number"),
+    "address": (
+        line_of(3, {}).replace("https://host", "https://[host", 1),
+        r"line 5: 'https://\[host.*' is no address",
+    ),
     "twice": (line_of(2, {}), "names? pictures twice: N_0000000000/N_0000000002"),
 }
 

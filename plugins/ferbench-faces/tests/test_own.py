@@ -49,10 +49,10 @@ def added(dataset: Dataset, allow_partial: bool = False) -> Registered:
 
 def write_folder(root: Path, splits: tuple[str, ...] = (), names: tuple[str, ...] = ("Happy", "sad", "Angry")) -> Path:
     """Six pictures of each class, in each split."""
-    for split in splits or ("",):
+    for place, split in enumerate(splits or ("",)):
         for number, name in enumerate(names):
             for i in range(6):
-                draw(root / split / name / f"{i}.jpg", hash((split, number, i)) % 1000, (20, 24))
+                draw(root / split / name / f"{i}.jpg", 100 * place + 10 * number + i, (20, 24))
     return root
 
 
@@ -170,6 +170,12 @@ def test_the_command_line_adds_and_plans_it(
     assert "folder:a@b/faces is registered: 36 samples" in capsys.readouterr().out
     assert ferbench("run --suite demo -d folder:a@b/faces@80-20 -m majority --dry-run") == 0
     assert "folder:a@b/faces@80-20" in capsys.readouterr().out
+    suite = 'name = "s"\ndatasets = ["demo"]\nmodels = ["majority"]\nevaluate_on = ["folder:a@b/faces@80-20"]\n'
+    (tmp_path / "s.toml").write_text(suite)
+    assert ferbench("run --suite s.toml --dry-run") == 0
+    assert ferbench("data export folder:a@b/faces@80-20 ids --ids-only") == 0
+    assert ferbench("data audit folder:a@b/faces@80-20 --json") == 0
+    assert '"protocol": "80-20"' in capsys.readouterr().out
     assert ferbench("data status") == 0
     assert "folder:a@b/faces" in capsys.readouterr().out
     assert ferbench("data add raf-db") == 2
@@ -298,6 +304,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "split": ("path,label,split\na.jpg,x,late\n", "line 2: the split 'late' is not train, val or test"),
     "no rows": ("path,label\n", "has a line of names, and no picture"),
     "nothing": ("", "is empty"),
+    "a quotation mark without end": ('path,label\na.jpg,"x\nb.jpg,y\n', "faces.csv, line 3: unexpected end of data"),
+    "a cell without end": ('path,label\na.jpg,"x\n' + "b.jpg,y\n" * 20_000, "faces.csv, line .*: field larger than"),
     "one class": ("path,label\na.jpg,x\nb.jpg,x\n", "has the class x only"),
     "one class in test": (
         "path,label,split\na.jpg,x,train\nb.jpg,y,train\nc.jpg,y,test\n",

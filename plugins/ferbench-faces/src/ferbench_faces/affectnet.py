@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
-from ferbench_faces.listing import Listing, count_faults, counted, find_root, no_twins, streamed, text_lines
+from ferbench_faces.listing import (
+    Listing,
+    count_faults,
+    counted,
+    csv_rows,
+    find_root,
+    no_twins,
+    streamed,
+    text_lines,
+)
 from ferbench_faces.pictures import decode_picture, printable
 from ferbench_faces.wild import AFFECTNET_CLASSES as CLASSES
 
@@ -112,7 +120,7 @@ def _number(path: Path) -> float:
         return float(np.load(path, allow_pickle=False).item())
     except FileNotFoundError:
         raise DataError(f"{path} is missing. Get the annotations again.") from None
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, TypeError, EOFError):
         raise DataError(f"{path} is damaged, or holds no single number. Get it again.") from None
 
 
@@ -126,7 +134,7 @@ def _from_tables(root: Path) -> list[Annotated]:
         table = root / LISTS / name
         if not table.is_file():
             raise DataError(f"{LISTS}/{name} is missing: the labels of {split}.")
-        rows = csv.reader(text_lines(table, f"{LISTS}/{name}"))
+        rows = csv_rows(text_lines(table, f"{LISTS}/{name}"), f"{LISTS}/{name}")
         for number, cells in enumerate(rows, 1):
             if cells and not (number == 1 and cells[0] == COLUMNS[0]):
                 found.append(_row(cells, split, images, f"{LISTS}/{name}, line {number}"))

@@ -72,7 +72,11 @@ def _rows(file: Path, root: Path) -> list[tuple[str, tuple[int, ...]]]:
             units = tuple(int(cells[1 + unit]) for unit in UNITS)
         except ValueError:
             raise DataError(f"{printable(label)}, line {number}: an action unit is no whole number.") from None
-        found.append(("/".join(PurePosixPath(urlsplit(cells[0].strip("'\" ")).path).parts[-2:]), units))
+        try:
+            place = PurePosixPath(urlsplit(cells[0].strip("'\" ")).path)
+        except ValueError:
+            raise DataError(f"{printable(label)}, line {number}: {printable(cells[0])[:60]!r} is no address.") from None
+        found.append(("/".join(place.parts[-2:]), units))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,6 +132,15 @@ def text_lines(path: Path, label: str) -> list[str]:
     if not any(line.strip() for line in lines):
         raise DataError(f"{label} is empty. Get it again.")
     return lines
+
+
+def csv_rows(lines: Sequence[str], label: str, delimiter: str = ",") -> list[list[str]]:
+    """The cells of each line of a table. Raises DataError that names the line where a quotation mark has no end."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise DataError(f"{label}, line {reader.line_num}: {error}.") from None
 
 
 def no_twins(names: Sequence[str], label: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ferbench import DataError, canonical
-from ferbench_faces.listing import Listing, no_twins, text_lines
+from ferbench_faces.listing import Listing, csv_rows, no_twins, text_lines
 from ferbench_faces.own import Own
 from ferbench_faces.own_folder import SPLITS
 from ferbench_faces.pictures import listed, printable
@@ -26,7 +25,7 @@ def find(place: Path) -> Own:
         raise DataError(f"{place} is no file. csv:PATH names a table; a folder of pictures is folder:PATH.")
     lines = text_lines(place, place.name)
     delimiter = max(",;\t", key=lines[0].count)
-    rows = list(csv.reader(lines, delimiter=delimiter))
+    rows = csv_rows(lines, place.name, delimiter)
     head = [name.strip().lower() for name in rows[0]]
     columns = _columns(place, head)
     body = [(number, row) for number, row in enumerate(rows[1:], 2) if any(cell.strip() for cell in row)]
