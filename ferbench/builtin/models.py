@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import Field
 
+from ferbench.nouns.emotions import LabelKind, Task
 from ferbench.nouns.geometry import HorizontalFlip, PadCrop
-from ferbench.nouns.losses import CrossEntropy
+from ferbench.nouns.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from ferbench.nouns.model import Choice, Model, NetSpec, Range
 from ferbench.nouns.optimizers import SGD
 from ferbench.nouns.recipe import Input, Recipe
@@ -45,6 +47,8 @@ class NeighboursOptions(Options):
 def models() -> Iterator[Model]:
     """Yield the models of the core."""
     yield _small_cnn()
+    yield _small_cnn_for("multi-label", "multi-hot", BinaryCrossEntropy(), lr=0.02)
+    yield _small_cnn_for("regression", "real", SquaredError(), lr=0.02)
     yield _logistic_regression()
     yield _neighbours()
     yield _majority()
@@ -75,6 +79,22 @@ def _small_cnn() -> Model:
         },
         description="Plain network of eight convolutions that trains in minutes on a CPU.",
         tags=TAGS,
+    )
+
+
+def _small_cnn_for(task: Task, kind: LabelKind, loss: BinaryCrossEntropy | SquaredError, lr: float) -> Model:
+    """The same network for other tasks than one class a picture, at a rate of their losses' own."""
+    plain = _small_cnn()
+    optimizer = plain.recipe.optimizer.model_copy(update={"lr": lr})
+    return replace(
+        plain,
+        variant=task,
+        recipe=plain.recipe.model_copy(update={"loss": loss, "optimizer": optimizer}),
+        tasks=(task,),
+        label_kinds=(kind,),
+        search_space={name: values for name, values in plain.search_space.items() if "label_smoothing" not in name},
+        description=f"The small network for {task}, such as "
+        + ("action units." if task == "multi-label" else "valence and arousal."),
     )
 
 

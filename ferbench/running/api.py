@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from ferbench.auditing.keeping import join_results
 from ferbench.data.attributes import outdated
-from ferbench.data.table import write_table
-from ferbench.errors import InterruptedRunError, PluginError
+from ferbench.errors import InterruptedRunError
 from ferbench.nouns.event import CellEvent, RunEvent
 from ferbench.plugins import Installed, discover
 from ferbench.reporting.board import Leaderboard
 from ferbench.reporting.formats import write
 from ferbench.reporting.leaderboard import build
-from ferbench.running.elsewhere import Elsewhere, score_elsewhere
+from ferbench.running.devices import cuda_devices
+from ferbench.running.elsewhere import Elsewhere, fitting_cells, score_elsewhere
 from ferbench.running.estimate import Estimate, estimate
 from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
 from ferbench.running.plan import Plan, PlannedCell, make_plan
+from ferbench.running.recording import discard, mend, record_run
 from ferbench.running.request import Request, require_device
 from ferbench.running.view import View, counted, duration
-from ferbench.store.files import is_parquet, remove_tree, write_json
-from ferbench.store.lease import is_live
 from ferbench.store.store import State, Store
 from ferbench.suites import override, parse_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEVICE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -275,80 +266,19 @@ class Run:
         slot = make_slots(plan.run, cuda_devices(launcher))[0] if plan.suite.evaluate_on else None
         for name in plan.suite.evaluate_on:
             assert slot is not None
-            with self.console.status(f"Scoring on {name} …"):
-                other = Elsewhere(name, self.request.plugins)
-                faults += score_elsewhere(store, [cell.id for cell in plan.cells], other, launcher, slot)
+            fitting = fitting_cells(plan.cells, self.installed, name)
+            if len(fitting) < len(plan.cells):
+                left = counted(len(plan.cells) - len(fitting), "cell")
+                self.console.print(f"{name}: another task or kind of data than that of {left}.", style="dim")
+            if fitting:
+                with self.console.status(f"Scoring on {name} …"):
+                    faults += score_elsewhere(store, fitting, Elsewhere(name, self.request.plugins), launcher, slot)
         for fault in faults:
             self.console.print(fault, style="yellow", soft_wrap=True)
         return faults
-
-
-def record_run(plan: Plan, store: Store, command: str = "") -> str:
-    """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
-    for loaded in plan.tables.values():
-        path = store.dataset_table(loaded.fingerprint)
-        if not is_parquet(path):
-            path.unlink(missing_ok=True)
-        write_table(loaded, path)
-        join_results(loaded, store)
-    run_id = store.new_run_id()
-    store.write_run(
-        {
-            "schema": 1,
-            "id": run_id,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "suite": plan.suite.model_dump(mode="json"),
-            "run": plan.run.model_dump(mode="json"),
-            "cells": [cell.id for cell in plan.cells],
-            "rows": plan.names,
-            "skipped": [{"what": item.what, "why": item.why} for item in plan.skipped],
-        }
-    )
-    return run_id
 
 
 def _require_device(plan: Plan, launcher: Launcher) -> None:
     """Refuse a GPU that is not there before anything is written; only who names one waits for the answer."""
     if plan.run.device.startswith("cuda"):
         require_device(plan.run.device, cuda_devices(launcher))
-
-
-def mend(store: Store, cell: PlannedCell) -> list[str]:
-    """Remove a cell's damaged files, so that the run makes them anew, and write ``cell.json`` if it is not there.
-
-    Returns the names of what was damaged. A cell that another run is training is left alone.
-    """
-    folder = store.cell(cell.id)
-    broken = [] if is_live(folder.path / "lease.json") else folder.damaged()
-    for path in broken:
-        path.unlink(missing_ok=True)
-    if not (folder.path / "cell.json").exists():
-        write_json(folder.path / "cell.json", cell.record)
-    return [path.name for path in broken]
-
-
-def discard(store: Store, cell: PlannedCell) -> None:
-    """Forget a cell's results (``--fresh``), unless another run is training it right now."""
-    folder = store.cell(cell.id)
-    if not is_live(folder.path / "lease.json"):
-        remove_tree(folder.path)
-
-
-def cuda_devices(launcher: Launcher) -> list[str]:
-    """Names of the CUDA devices, asked in a process of its own: this one must not import torch for it.
-
-    Raises PluginError when torch cannot tell them.
-    """
-    with TemporaryDirectory(prefix="ferbench-devices-") as folder:
-        log = Path(folder) / "log.txt"
-        launcher.start("devices", "devices", "", {}, log)
-        deadline = time.monotonic() + DEVICE_SECONDS
-        while "devices" not in (ended := launcher.ended(0.5)):
-            if time.monotonic() > deadline:
-                launcher.signal("devices", signal.SIGKILL)
-        lines = log.read_text(encoding="utf-8").strip().splitlines() if log.exists() else []
-    if ended["devices"] != 0 or not lines:
-        last = lines[-1] if lines else "no message"
-        raise PluginError(f"PyTorch cannot tell which devices there are ({last}). `ferbench doctor` looks further.")
-    return list(json.loads(lines[-1]))

@@ -15,7 +15,7 @@ from ferbench.data.registry import data_root, status
 from ferbench.errors import FerbenchError
 from ferbench.plugins import Installed, PluginCheck, check_in_subprocess, discover
 from ferbench.plugins.discovery import SLOW_SECONDS
-from ferbench.running.api import cuda_devices
+from ferbench.running.devices import cuda_devices
 from ferbench.running.launch import make_launcher
 from ferbench.store.store import Store
 

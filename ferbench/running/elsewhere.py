@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ferbench.errors import FerbenchError
-from ferbench.plugins import discover
+from ferbench.plugins import Installed, discover
 from ferbench.running.executor import Slot
 from ferbench.running.launch import Launcher
+from ferbench.running.plan import PlannedCell
 from ferbench.store.files import read_json, write_json
 from ferbench.store.store import CellFolder, Store
 
@@ -22,6 +23,13 @@ class Elsewhere:
 
     name: str
     files: tuple[Path, ...] = ()
+
+
+def fitting_cells(cells: Sequence[PlannedCell], installed: Installed, name: str) -> list[str]:
+    """Ids of the cells whose data set has the task and modality of the one that ``name`` means."""
+    other, _ = installed.place(name)
+    own = {cell.id: installed.dataset(cell.record["row"]["dataset"]) for cell in cells}
+    return [key for key, data in own.items() if (data.task, data.modality) == (other.task, other.modality)]
 
 
 def score_elsewhere(store: Store, cells: Sequence[str], other: Elsewhere, launcher: Launcher, slot: Slot) -> list[str]:

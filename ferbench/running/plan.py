@@ -121,13 +121,19 @@ class Planner:
         return Plan(suite, self.run, tuple(self.cells.values()), tuple(self.skipped), self.tables, names)
 
     def _evaluated_on(self) -> tuple[str, ...]:
-        """Names of the suite's further data sets, each of which is there and has the protocol that is asked for."""
-        names = tuple(self.installed.expand("datasets", self.suite.evaluate_on)) if self.suite.evaluate_on else ()
-        for name in names:
+        """Names of the suite's further data sets; of those that a tag or ``*`` means, the ones that are registered."""
+        found = []
+        for name in self.installed.expand("datasets", self.suite.evaluate_on) if self.suite.evaluate_on else ():
             dataset, protocol = self.installed.place(name)
             find_protocol(dataset, protocol)
-            load(dataset)
-        return names
+            try:
+                load(dataset)
+            except MissingDataError:
+                if name in self.suite.evaluate_on:
+                    raise
+                continue
+            found.append(name)
+        return tuple(found)
 
     def _plan_part(self, part: Suite) -> None:
         """Plan a named row of the suite, or a suite without rows."""

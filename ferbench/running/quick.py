@@ -28,9 +28,9 @@ from ferbench.reporting.board import QUICK, Leaderboard, Record
 from ferbench.reporting.html import to_html
 from ferbench.reporting.leaderboard import build as build_leaderboard
 from ferbench.reporting.table import print_table
-from ferbench.running.api import record_run
 from ferbench.running.cell import perform
 from ferbench.running.plan import Plan, PlannedCell, make_plan
+from ferbench.running.recording import record_run
 from ferbench.running.request import Request
 from ferbench.running.undisturbed import undisturbed
 from ferbench.store.files import write_json

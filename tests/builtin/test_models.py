@@ -17,7 +17,8 @@ from ferbench.nouns.reference import resolve
 from ferbench.nouns.schedules import OneCycle
 from ferbench.nouns.settings import revised
 
-MODELS: dict[str, Model] = {model.name: model for model in builtin.ferbench_models() if isinstance(model, Model)}
+EVERY = [model for model in builtin.ferbench_models() if isinstance(model, Model)]
+MODELS: dict[str, Model] = {model.name: model for model in EVERY if not model.variant}
 FACES = NetSpec(classes=7, channels=1, size=48)
 
 

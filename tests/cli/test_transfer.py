@@ -25,6 +25,24 @@ evaluate_on = [{others}]
 "run.track" = "never"
 """
 
+STRANGERS = """
+from dataclasses import replace
+from ferbench import Family, Parsed, hookimpl
+
+def read(path, context):
+    base = context.registered("demo")
+    return Parsed(base.samples, base.inputs)
+
+def make(name, find):
+    base = find("demo")
+    names = tuple(f"{name}-{place}" for place in base.classes)
+    return replace(base, name="made:" + name, classes=names, read=read, bases=(base,), embedded=True)
+
+@hookimpl
+def ferbench_datasets():
+    yield Family("made", make, derives=True)
+"""
+
 
 @pytest.fixture
 def suite(contract: Contract, tmp_path: Path) -> Path:
@@ -103,13 +121,23 @@ def test_an_unknown_data_set_is_named_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_data_set_of_another_task_is_left_out_and_told(ferbench: Command, contract: Contract, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = ferbench(*RUN, write_suite(tmp_path, "flags", "demo"), "--out", out, "-d", "squares")
+    assert done.code == 0
+    assert "flags: another task or kind of data than that of 1 cell." in done.err
+    assert len(ferbench("transfer", "--out", out, "--json").json) == 2
+
+
 def test_what_cannot_be_scored_there_is_told_and_the_rest_kept(
     ferbench: Command, contract: Contract, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    done = ferbench(*RUN, write_suite(tmp_path, "flags", "demo"), "--out", out, "-d", "squares")
+    plugin, out = tmp_path / "strangers.py", tmp_path / "out"
+    plugin.write_text(STRANGERS)
+    suite = write_suite(tmp_path, "made:strangers", "demo")
+    done = ferbench(*RUN[:-1], "--plugin", plugin, RUN[-1], suite, "--out", out, "-d", "squares")
     assert done.code == 1
-    assert "logistic-regression · squares@official · seed 0 on flags: The model does not know odd, lower" in done.err
+    assert "seed 0 on made:strangers: squares and made:strangers cannot be compared: they share no class" in done.err
     assert len(ferbench("transfer", "--out", out, "--json").json) == 2
 
 

@@ -91,10 +91,17 @@ def test_an_estimator_is_no_pickle_and_predicts_the_same_when_restored(contract:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "model", "targets"), [("votes", "tiny", 4), ("flags", "flagged", 2), ("values", "valued", 2)]
+    ("dataset", "model", "targets"),
+    [
+        ("votes", "tiny", 4),
+        ("flags", "flagged", 2),
+        ("values", "valued", 2),
+        ("flags", "small-cnn@multi-label", 2),
+        ("values", "small-cnn@regression", 2),
+    ],
 )
 def test_other_tasks_have_their_targets_and_metrics(contract: Contract, dataset: str, model: str, targets: int) -> None:
-    result = contract.run(datasets=[dataset], models=[model], seeds=1)
+    result = contract.run(datasets=[dataset], models=[model], seeds=1, epochs=6, set={"recipe.batch_size": 16})
     cell = contract.cell(result, dataset=dataset)
     assert cell.status["state"] == "done"
     assert cell.predictions().targets.shape == (80, targets)

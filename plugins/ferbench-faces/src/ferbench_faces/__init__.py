@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ferbench import Dataset, Family, hookimpl
+from ferbench import Composition, Dataset, Family, Suite, hookimpl
 from ferbench_faces.lab import lab_datasets
 from ferbench_faces.own import make
 from ferbench_faces.wild import wild_datasets
@@ -22,6 +22,35 @@ def ferbench_datasets() -> Iterator[Dataset | Family]:
     )
     yield Family(
         "csv", _table, "Any table of pictures: columns path and label, and split and subject if there are such"
+    )
+
+
+@hookimpl
+def ferbench_suites() -> Iterator[Suite]:
+    """The transfer between all face sets at hand, and six emotions out of several sets."""
+    yield Suite(
+        name="face-transfer",
+        description="Trained on each face set with one label a picture that is registered here, tested on all of them: "
+        "`ferbench transfer` shows the matrix.",
+        datasets=("tag:faces",),
+        models=("small-cnn",),
+        metrics=("accuracy", "balanced-accuracy", "macro-f1"),
+        evaluate_on=("tag:faces",),
+    )
+    yield Suite(
+        name="six-emotions",
+        description="Six emotions out of FER+, RAF-DB, CK+ and DISFA at 64×64 grey pixels, after the data base of the "
+        "LMU group; `ferbench leaderboard --by source` parts the results.",
+        datasets=("compose:six-emotions",),
+        models=("lmu-cnn", "small-cnn"),
+        metrics=("accuracy", "balanced-accuracy", "macro-f1"),
+        compose={
+            "six-emotions": Composition(
+                datasets=("ferplus", "raf-db@6-class", "ck-plus@6-class", "disfa-emotions"),
+                classes=("surprise", "fear", "disgust", "happiness", "sadness", "anger"),
+                size=64,
+            )
+        },
     )
 
 
