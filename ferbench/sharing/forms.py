@@ -153,7 +153,7 @@ class EnvironmentForm(Open):
 
 
 class EvaluationForm(Form):
-    """``evaluation.json``; a further evaluation's id is computed over all of it but ``seen``."""
+    """``evaluation.json``; a further evaluation's id is computed over all of it but ``seen`` and ``left_out``."""
 
     weights: Literal["best", "last"]
     tta: Plain
@@ -161,6 +161,7 @@ class EvaluationForm(Form):
     protocol: Name
     fingerprint: Fingerprint
     seen: dict[Name, int] = {}
+    left_out: dict[Name, int] = {}
 
 
 class MetricsForm(Open):

@@ -170,7 +170,7 @@ class Verifier:
         label = self.pack.label(path)
         asked = read_form(EvaluationForm, path / "evaluation.json", f"{label}/evaluation.json")
         brought = read_form(MetricsForm, path / "metrics.json", f"{label}/metrics.json")
-        if digest({name: value for name, value in asked.items() if name != "seen"}) != key:
+        if digest({name: value for name, value in asked.items() if name not in ("seen", "left_out")}) != key:
             raise DataError(f"{name} is refused: its id is not that of what it holds; it was altered.")
         own = all(asked[each] == record["row"][each] for each in ("dataset", "protocol", "fingerprint"))
         truth = self._truth(asked, record["fold"] if own else 0)

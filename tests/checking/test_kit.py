@@ -33,8 +33,8 @@ QUICKEST = {
     "ferbench-vit-convnext": "convnext",
 }
 """The network of a plugin that learns by heart in every run of the tests, where that is not its first."""
-SLOW = {"ferbench-xception"}
-"""Plugins whose only network takes 20 s to learn."""
+SLOW = {"ferbench-georgescu", "ferbench-xception"}
+"""Plugins whose networks take 20 s and more to learn."""
 LIGHT = {"resolves", "search-space", "requires", "citation", "builds"}
 """Rules for variants of a model."""
 

@@ -18,6 +18,7 @@ COMMANDS = [
     ("merge",),
     ("ui",),
     ("track",),
+    ("transfer",),
     ("list",),
     ("show",),
     ("data",),

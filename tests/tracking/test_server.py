@@ -131,7 +131,9 @@ def test_a_server_that_hangs_costs_one_message_and_is_caught_up_with(
     said = capfd.readouterr().err
     assert said.count("did not take everything") == said.count("`ferbench track --out") == 1
     os.killpg(process.pid, signal.SIGCONT)
-    catches_up(out, address)
+    assert catch_up(out) > 0
+    assert catch_up(out) == 0
+    assert sum(key.startswith("cell:") for key in held(address, EXPERIMENT)) == sum(1 for _ in Store(out).cells)
 
 
 def half_followed(out: Path, serve: Serving) -> tuple[str, subprocess.Popen[bytes], Observer]:
