@@ -7,18 +7,15 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, noted, passed, skipped
-from ferbench.data import cache
 from ferbench.data.folds import SIDES, Sides, count_folds, make_sides
-from ferbench.data.registry import Loaded, dataset_root, load, make, status
+from ferbench.data.registry import Loaded, load, read_again, status
 from ferbench.data.streaming import read_sample
 from ferbench.errors import MissingDataError
-from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, Read, ReadContext
-from ferbench.nouns.reference import resolve
+from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.split import View
 from ferbench.training.pixels import is_clip
 
@@ -94,7 +91,7 @@ def ids(subject: Subject[Dataset]) -> Outcome:
     own = loaded.samples.ids
     if len(np.unique(own)) < len(own):
         return failed(f"{len(own) - len(np.unique(own)):,} ids occur twice", "Ids must be unique and never change.")
-    again = _read_again(subject.item)
+    again = read_again(subject.item, lambda name: subject.everything().dataset(name))
     if again is None:
         return passed(f"{len(own):,} ids; the download is gone, so that it was not read again")
     if not np.array_equal(np.asarray(again.samples.ids).astype(str), own.astype(str)):
@@ -102,17 +99,6 @@ def ids(subject: Subject[Dataset]) -> Outcome:
     if not np.array_equal(np.asarray(again.samples.targets, np.float64), loaded.samples.targets.astype(np.float64)):
         return failed("read again, the targets are others", OTHER_READ)
     return passed(f"{len(own):,} ids, the same when read again")
-
-
-def _read_again(dataset: Dataset) -> Parsed | None:
-    if dataset.embedded:
-        return make(dataset)[0]
-    read: Read = resolve(dataset.read)
-    meta = cache.read_meta(dataset_root(dataset))
-    source = Path(str(meta.source.get("path", ""))) if meta else Path()
-    if not source.name or not source.exists():
-        return None
-    return read(source, ReadContext(allow_partial=bool(meta and meta.partial)))
 
 
 def targets(subject: Subject[Dataset]) -> Outcome:

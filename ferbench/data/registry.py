@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ferbench.data import cache
 from ferbench.data.cache import Meta
 from ferbench.errors import DataError, MissingDataError, PluginError
-from ferbench.nouns.dataset import Dataset, Parsed, ReadContext, Samples
+from ferbench.nouns.dataset import Dataset, Parsed, Read, ReadContext, Samples
 from ferbench.nouns.reference import resolve
 
 if TYPE_CHECKING:
@@ -224,6 +224,18 @@ def _registered_other(name: str, find: Callable[[str], Dataset] | None, base: di
     return Parsed(
         loaded.samples, loaded.inputs, files, loaded.protocols, loaded.partial, loaded.notes, loaded.corrupted
     )
+
+
+def read_again(dataset: Dataset, find: Callable[[str], Dataset]) -> Parsed | None:
+    """What ``read`` makes of a registered download now; None where that is gone. ``find`` as in :func:`add`."""
+    if dataset.embedded:
+        return make(dataset)[0]
+    meta = cache.read_meta(dataset_root(dataset))
+    source = Path(str(meta.source.get("path", ""))) if meta else Path()
+    if meta is None or not source.name or not source.exists():
+        return None
+    read: Read = resolve(dataset.read)
+    return read(source, ReadContext(bool(meta.partial), lambda name: _registered_other(name, find, {})))
 
 
 def _bases_unchanged(dataset: Dataset, known: Meta) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ferbench import DataError, Dataset, MissingDataError, Parsed, PluginError, ReadContext, Samples, View
-from ferbench.data.registry import Loaded, add, data_root, dataset_root, load, status
+from ferbench.data.registry import Loaded, add, data_root, dataset_root, load, read_again, status
 
 from .conftest import CLASSES, COUNT, read_toys, toy_dataset, toy_samples
 
@@ -299,8 +299,10 @@ def test_a_data_set_may_build_on_another_one_that_is_registered(toys: Dataset, t
     first = add(toys, toys_file)
     add(doubles, toys_file, find={"toys": toys}.__getitem__)
     inputs = load(doubles).inputs
-    assert inputs is not None
+    again = read_again(doubles, find={"toys": toys}.__getitem__)
+    assert inputs is not None and again is not None and again.inputs is not None
     np.testing.assert_array_equal(inputs["image"], toy_samples()[1] * 2)
+    np.testing.assert_array_equal(again.inputs["image"], inputs["image"])
     assert load(toys).fingerprint == first.fingerprint
 
 
