@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	@$(UV) run --no-sync ferbench run --suite demo --out demo-runs
 
 test: $(INSTALLED)
-	@$(UV) run --no-sync pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	@$(UV) run --no-sync pytest -q -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(INSTALLED)
 	@$(UV) run --no-sync ruff check --quiet --output-format concise .

@@ -168,7 +168,7 @@ from ferbench import Model, hookimpl
 
 @hookimpl
 def ferbench_models():
-    yield Model("from-file", build="my_method:Net")
+    yield Model("from-file", build="from_one_file:Net")
 
 def Net(spec): ...
 """
@@ -177,10 +177,10 @@ def Net(spec): ...
 @pytest.fixture
 def plugin_file(tmp_path: Path) -> Iterator[Path]:
     """A plugin in a single file; its module is forgotten after the test."""
-    file = tmp_path / "my_method.py"
+    file = tmp_path / "from_one_file.py"
     file.write_text(FILE, encoding="utf-8")
     yield file
-    sys.modules.pop("my_method", None)
+    sys.modules.pop("from_one_file", None)
 
 
 def test_a_single_file_is_a_plugin(plugin_file: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_single_file_is_a_plugin(plugin_file: Path) -> None:
 
     installed = discover(only=[], files=[plugin_file, plugin_file])
     (info,) = installed.plugins
-    assert (info.name, info.state, info.location) == ("my_method", "ok", str(plugin_file))
+    assert (info.name, info.state, info.location) == ("from_one_file", "ok", str(plugin_file))
     assert resolve(installed.model("from-file").build).__name__ == "Net"
 
 
@@ -220,9 +220,9 @@ def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path, name: str, conte
 
 
 def test_a_file_named_like_an_installed_plugin_is_refused(install: Install, plugin_file: Path) -> None:
-    install("my_method", MODELS)
+    install("from_one_file", MODELS)
     with pytest.raises(
-        PluginError, match=r"two plugins are named 'my_method', from .*my_method\.py and fake-my-method"
+        PluginError, match=r"two plugins are named 'from_one_file', from .*from_one_file\.py and fake-from-one-file"
     ):
         discover(only=[], files=[plugin_file])
 

@@ -12,6 +12,7 @@ from ferbench.checking.report import Outcome, Subject, failed, first_fault, note
 from ferbench.checking.trial import raw_size, seen_size
 from ferbench.errors import FerbenchError, SettingsError, UnknownNameError
 from ferbench.identity import canonical_json
+from ferbench.nouns.dataset import split_protocol
 from ferbench.nouns.model import Choice, Model, Range
 from ferbench.nouns.paper import Paper, Reported
 from ferbench.nouns.recipe import Recipe
@@ -168,6 +169,10 @@ def everything_named(subject: Subject[Suite]) -> Outcome:
     kinds: tuple[Kind, ...] = ("datasets", "models", "samplers", "metrics")
     for kind in kinds:
         names = [name for part in parts for name in getattr(part, kind, None) or ()]
+        if kind == "datasets":
+            own = {f"compose:{name}" for name in suite.compose}
+            within = [name for composition in suite.compose.values() for name in composition.datasets]
+            names = [name for name in names if split_protocol(name)[0] not in own] + within
         try:
             installed.expand(kind, list(dict.fromkeys(names)))
         except FerbenchError as error:

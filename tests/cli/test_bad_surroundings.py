@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ferbench.running import api
+from ferbench.running import recording
 from ferbench.store import store as store_module
 from ferbench.store.lease import Lease, is_live
 from ferbench.store.store import Store
@@ -136,7 +136,7 @@ def test_a_clock_that_jumps_back_changes_neither_order_nor_durations(
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime(1999, 12, 31, tzinfo=UTC)
 
-    for module in (api, store_module):
+    for module in (recording, store_module):
         monkeypatch.setattr(module, "datetime", Past)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert run(finished.out, "-m", "centred").code == 0
