@@ -82,9 +82,9 @@ def overrides_of(suite: Suite, extra: Sequence[Override] = ()) -> tuple[Override
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """``3`` means seeds 0, 1, 2; ``0,7`` means those two."""
+    """``3`` means seeds 0, 1, 2; ``0,7`` means those two, and ``7,`` that one alone."""
     try:
-        numbers = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.removesuffix(",").split(",")]
     except ValueError:
         raise SettingsError([Problem("--seeds", f"{text!r} is neither a number nor a list such as 0,7")]) from None
     if min(numbers) < 0 or ("," not in text and numbers[0] == 0):

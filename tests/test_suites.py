@@ -73,6 +73,7 @@ def test_overrides_that_cannot_be_are_refused(text: str) -> None:
 def test_seeds_are_a_number_or_a_list() -> None:
     assert parse_seeds("3") == (0, 1, 2)
     assert parse_seeds("0,7,7") == (0, 7)
+    assert parse_seeds("7,") == (7,)
     for wrong in ("0", "-1", "a", "1,-2", ""):
         with pytest.raises(SettingsError):
             parse_seeds(wrong)

@@ -27,7 +27,7 @@ def run(
     dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="NAME or NAME@PROTOCOL.")] = None,
     model: Annotated[list[str] | None, typer.Option("-m", "--model", help="NAME, tag:TAG or *.")] = None,
     sampler: Annotated[list[str] | None, typer.Option("-s", "--sampler", help="NAME, tag:TAG or *.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="3 means 0, 1, 2; a list such as 0,7 means those.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="3 means 0, 1, 2; 0,7 those two; '7,' that one.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every network; milestones rescale.")] = None,
     limit: Annotated[
         str | None, typer.Option(help="So many training samples, or a share (0.1), drawn by class; marked.")
