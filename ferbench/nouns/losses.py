@@ -21,7 +21,8 @@ class CrossEntropy(Settings):
     for hard labels.
     ``class_weights``: ``balanced`` weights each class by n / (classes · n_class) of the training split, where n_class
     of soft and drawn labels is the sum of the class's shares, and an accepted class has an equal share of its sample;
-    a tuple gives the weights; None leaves all equal. Each summand of the loss has its class's weight.
+    a tuple gives the weights; None leaves all equal. Each summand of the loss has its class's weight; with hard labels
+    a batch's sum is divided by the sum of its samples' weights, as by ``torch.nn.CrossEntropyLoss``.
     """
 
     name: Literal["cross-entropy"] = "cross-entropy"

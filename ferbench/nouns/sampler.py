@@ -32,10 +32,10 @@ class Sample:
     """What a sampler decides; n training samples.
 
     ``indices``: int64 [m], the samples of an epoch (repetition allowed; None: all). ``weights``: float32 [n], weight
-    of each sample in the loss. ``targets``: replaced targets of all n. ``extra_inputs`` and ``extra_targets``: further
-    samples [e, ...], appended behind the n. ``batches``: a rule that divides the indices of an epoch into batches
-    (None: shuffled, the last one smaller). ``removed``: what was left out and why. ``reason``: why targets were
-    replaced.
+    of each sample in the loss; that of a batch is Σ w·loss / Σ w, as PyTorch's with weights of classes. ``targets``:
+    replaced targets of all n. ``extra_inputs`` and ``extra_targets``: further samples [e, ...], appended behind the n.
+    ``batches``: a rule that divides the indices of an epoch into batches (None: shuffled, the last one smaller).
+    ``removed``: what was left out and why. ``reason``: why targets were replaced.
     """
 
     indices: np.ndarray | None = None

@@ -47,8 +47,9 @@ class Batch:
     uint8 [n, frames, height, width, channels], then float [n, frames, channels, height, width]; EEG: float32
     [n, channels, samples], both times).
     ``target`` is int64 [n] for hard labels, float32 [n, k] otherwise. ``mask`` is bool [n, frames], True where a frame
-    is real, for inputs of varying length. ``weight`` is float32 [n], the weight of each sample in the loss. ``index``
-    is int64 [n] in training: each sample's place among those that its stage trains on, the same in every epoch.
+    is real, for inputs of varying length. ``weight`` is float32 [n], the weight of each sample in the loss; in training
+    such that the mean of the weighted losses is Σ w·loss / Σ w. ``index`` is int64 [n] in training: each sample's place
+    among those that its stage trains on, the same in every epoch.
     """
 
     inputs: Mapping[str, Any]

@@ -27,7 +27,7 @@ from ferbench.training.freezing import select_trainable, train_mode
 from ferbench.training.inference import monitored, score_samples
 from ferbench.training.job import Job, Part, Progress, Trained
 from ferbench.training.labels import relabelled
-from ferbench.training.losses import Supervised, make_loss
+from ferbench.training.losses import Supervised, batch_weights, class_weights, make_loss
 from ferbench.training.mixing import mix
 from ferbench.training.optim import make_optimizer
 from ferbench.training.precision import seed_everything
@@ -94,6 +94,7 @@ class StageRun:
         self.net, self.job, self.stage, self.progress = net, job, stage, progress
         self.part: Part = job.parts[stage.sides]
         self.objective = with_terms(job.objective or _supervised(job, stage, self.part), terms)
+        self.of_classes = None if job.objective else _of_classes(job, stage, self.part)
         settings, schedule = _known(stage.optimizer), _known(stage.schedule)
         own = list(getattr(self.objective, "parameters", list)())
         self.optimizer = make_optimizer(settings, net.named_parameters(), own)
@@ -215,11 +216,11 @@ class StageRun:
         return epoch_batches(len(self.part.feed), self.part.sample, self.job.recipe.batch_size, rng)
 
     def _described(self, batch: Batch, indices: np.ndarray) -> Batch:
-        """The batch with the place and the weight of each sample."""
+        """The batch with the place of each sample, and with its weight relative to the mean of the batch's."""
         weights, device = self.part.sample.weights, self.job.numerics.device
         index = torch.from_numpy(np.asarray(indices, np.int64)).to(device, non_blocking=True)
-        weight = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)[indices]).to(device)
-        return replace(batch, index=index, weight=weight)
+        own = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)[indices]).to(device)
+        return replace(batch, index=index, weight=batch_weights(own, self.of_classes, batch.target))
 
     def _state(self) -> State:
         stateful = hasattr(self.objective, "state_dict")
@@ -265,6 +266,10 @@ def _by_accuracy(schedule: Schedule, job: Job) -> bool:
 def _supervised(job: Job, stage: Stage, part: Part) -> Objective:
     loss = make_loss(_known(stage.loss), part.targets, len(job.classes), job.numerics.device, part.label_kind)
     return Supervised(loss)
+
+
+def _of_classes(job: Job, stage: Stage, part: Part) -> torch.Tensor | None:
+    return class_weights(_known(stage.loss), part.targets, len(job.classes), job.numerics.device, part.label_kind)
 
 
 def _averaged(net: nn.Module, decay: float) -> AveragedModel:

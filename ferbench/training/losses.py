@@ -53,8 +53,7 @@ def make_loss(
         case SquaredError():
             return lambda scores, target: F.mse_loss(scores.float(), target, reduction="none").mean(dim=1)
     accepted = kind == "accepted"
-    weights = _class_weights(settings.class_weights, targets, classes, accepted)
-    tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+    tensor = class_weights(settings, targets, classes, device, kind)
     match settings:
         case CrossEntropy() if accepted:
             return lambda scores, flags: _accepted(scores, flags, tensor, settings.label_smoothing)
@@ -98,15 +97,43 @@ def _squared_hinge(scores: torch.Tensor, target: torch.Tensor, weights: torch.Te
     return losses if weights is None else losses * weights[target]
 
 
-def _class_weights(wanted: ClassWeights, targets: np.ndarray, classes: int, accepted: bool) -> np.ndarray | None:
+def class_weights(
+    settings: Loss, targets: np.ndarray, classes: int, device: torch.device, kind: LabelKind | None = None
+) -> torch.Tensor | None:
+    """What a loss multiplies each class's summand by, float32 [k]; None where it weighs none.
+
+    Raises TrainingError when the number of weights is not the number of classes.
+    """
+    wanted: ClassWeights = getattr(settings, "class_weights", None)
     if wanted is None:
         return None
     if wanted == "balanced":
-        counts = expected_counts(targets, classes, accepted)
-        return np.asarray(counts.sum() / (classes * np.where(counts > 0, counts, 1)))
-    if len(wanted) != classes:
+        counts = expected_counts(targets, classes, kind == "accepted")
+        weights = np.asarray(counts.sum() / (classes * np.where(counts > 0, counts, 1)))
+    elif len(wanted) != classes:
         raise TrainingError(f"recipe.loss.class_weights has {len(wanted)} values for {classes} classes.")
-    return np.asarray(wanted)
+    else:
+        weights = np.asarray(wanted)
+    return torch.tensor(weights, dtype=torch.float32, device=device)
+
+
+def batch_weights(
+    samples: torch.Tensor | None, of_classes: torch.Tensor | None, target: torch.Tensor
+) -> torch.Tensor | None:
+    """Weights [n] with which the mean of a batch's losses is Σ w·loss / Σ w, as that of ``torch.nn.CrossEntropyLoss``.
+
+    ``samples``: the weight of each sample, float32 [n]. ``of_classes``: those that the loss itself multiplies by, which
+    count in Σ w where labels are hard (``target`` int64 [n]), as PyTorch's do. None where nothing is weighed.
+    """
+    total = samples
+    if of_classes is not None and target.ndim == 1:
+        own = of_classes[target]
+        total = own if samples is None else samples * own
+    if total is None:
+        return None
+    mean = total.mean()
+    given = torch.ones_like(total) if samples is None else samples
+    return torch.where(mean > 0, given / mean, given)  # where all weights are 0, nothing is learnt
 
 
 def call_network(net: nn.Module, batch: Batch) -> torch.Tensor:
@@ -120,7 +147,7 @@ def call_network(net: nn.Module, batch: Batch) -> torch.Tensor:
 
 
 class Supervised:
-    """The plain objective: the mean loss of a batch, each sample with its weight."""
+    """The plain objective: the mean loss of a batch, each sample with its weight (see :func:`batch_weights`)."""
 
     def __init__(self, loss: LossFunction) -> None:
         self.loss = loss

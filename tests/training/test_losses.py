@@ -14,7 +14,7 @@ from ferbench import Batch, BinaryCrossEntropy, CrossEntropy, Focal, SquaredErro
 from ferbench.errors import TrainingError
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.losses import LABEL_KINDS, Loss
-from ferbench.training.losses import ACCEPTED_EPSILON, Supervised, make_loss
+from ferbench.training.losses import ACCEPTED_EPSILON, Supervised, batch_weights, class_weights, make_loss
 
 CPU = torch.device("cpu")
 K = 4
@@ -107,6 +107,43 @@ def test_only_the_most_probable_accepted_class_is_pushed() -> None:
     (gradient,) = torch.autograd.grad(loss.sum(), given)
     best = (given.detach() + torch.from_numpy(FLAGS).log()).argmax(1)
     torch.testing.assert_close(gradient, given.detach().softmax(1) - F.one_hot(best, K))
+
+
+class Given(torch.nn.Module):
+    """A network whose scores are given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def weighed(settings: CrossEntropy, samples: torch.Tensor | None, target: torch.Tensor) -> torch.Tensor:
+    """The loss of a batch with the weights of its samples and those of the classes."""
+    of_classes = class_weights(settings, HARD, K, CPU)
+    batch = Batch({"image": scores()}, target, weight=batch_weights(samples, of_classes, target))
+    context = StepContext(0, 0, 0, ("a", "b", "c", "d"), CPU, np.random.default_rng(0))
+    return Supervised(make_loss(settings, HARD, K, CPU))(Given(), batch, context).loss
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_weights_of_classes_make_the_loss_of_a_batch_torchs(smoothing: float) -> None:
+    target = torch.from_numpy(HARD)
+    theirs = torch.nn.CrossEntropyLoss(torch.tensor(WEIGHTS), label_smoothing=smoothing)(scores(), target)
+    ours = weighed(CrossEntropy(class_weights=WEIGHTS, label_smoothing=smoothing), None, target)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_weights_of_samples_by_their_class_make_the_loss_of_a_batch_torchs() -> None:
+    target, of_classes = torch.from_numpy(HARD), torch.tensor(WEIGHTS)
+    theirs = torch.nn.CrossEntropyLoss(of_classes)(scores(), target)
+    torch.testing.assert_close(weighed(CrossEntropy(), of_classes[target], target), theirs)
+    both = torch.nn.CrossEntropyLoss(of_classes.square())(scores(), target)
+    torch.testing.assert_close(weighed(CrossEntropy(class_weights=WEIGHTS), of_classes[target], target), both)
+
+
+def test_a_batch_without_any_weight_has_no_loss() -> None:
+    target = torch.from_numpy(HARD)
+    assert weighed(CrossEntropy(), torch.zeros(len(target)), target) == 0
+    assert batch_weights(None, None, target) is None
 
 
 BALANCED: list[tuple[LabelKind, np.ndarray, list[float]]] = [

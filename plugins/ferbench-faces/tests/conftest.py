@@ -46,6 +46,16 @@ class RafDb:
             for split in ("train", "test")
         }
 
+    def annotate(self, folder: Path) -> Path:
+        """Write landmarks, gender, race and age beside what ``write`` has written; return the folder of them."""
+        place = folder / self.part / "Annotation/manual"
+        place.mkdir(parents=True)
+        for number, name in enumerate(self.labels):
+            codes = (number % 3, number // 3 % 3, f"{number % 5} " if number % 2 else number % 5)
+            lines = ["53.300\t60.100", *["51.2 70.5"] * 4, *map(str, codes)]
+            (place / f"{name}_manu_attri.txt").write_text("\n".join(lines) + "\n\n")
+        return place
+
     def write(self, folder: Path, originals: bool = False) -> Path:
         """Write the whole of RAF-DB, of which this is one part; return it."""
         root = folder / self.part

@@ -12,7 +12,9 @@ from ferbench_faces.wild import wild_datasets
 from PIL import Image
 
 from ferbench import DataError, Dataset, ReadContext, View
+from ferbench.data.attributes import own_names, own_values
 from ferbench.data.registry import add, load
+from ferbench.data.slicing import sliced
 from ferbench.data.splits import make_splits
 
 PARTIAL = ReadContext(allow_partial=True)
@@ -83,6 +85,50 @@ def test_of_the_whole_of_raf_db_each_part_is_found(
         assert reader.read_compound(path, ReadContext()).partial == ""
     wrong = reader.read_compound(tmp_path / "downloads/RAF-DB/basic", ReadContext())
     assert wrong.partial.startswith("train has 28 samples of 33")
+
+
+def test_gender_race_and_age_are_read_where_they_are_and_part_results(
+    good: Any, tmp_path: Path, data_root: Path, compound: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = good.write(tmp_path / "raf")
+    assert reader.read_basic(root, ReadContext()).samples.columns == {}
+    good.annotate(root)
+    assert add(SETS["raf-db"], root).notes == ()
+    loaded = load(SETS["raf-db"])
+    assert {"gender", "race", "age"} <= set(own_names(loaded))
+    columns = {name: own_values(loaded, name).tolist() for name in ("gender", "race", "age")}
+    assert columns["gender"][:4] == ["male", "female", "unsure", "male"]
+    assert columns["race"][::3][:4] == ["Caucasian", "African-American", "Asian", "Caucasian"]
+    assert columns["age"][:6] == ["00-03", "04-19", "20-39", "40-69", "70 and more", "00-03"]
+    assert sliced("age", own_values(loaded, "age")).slices == ("00-03", "04-19", "20-39", "40-69", "70 and more")
+    monkeypatch.setattr(reader, "COMPOUND", {"train": (33,), "test": (11,)})
+    compound.annotate(compound.write(tmp_path / "compound"))
+    assert reader.read_compound(tmp_path / "compound", ReadContext()).samples.columns["gender"][2] == "unsure"
+
+
+def test_of_original_pictures_the_attributes_stand_beside_the_boxes(good: Any, tmp_path: Path) -> None:
+    good.annotate(good.write(tmp_path, originals=True))
+    assert set(reader.read_original(tmp_path, ReadContext()).samples.columns) == {"box", "gender", "race", "age"}
+
+
+def test_pictures_without_attributes_are_counted(good: Any, tmp_path: Path) -> None:
+    place = good.annotate(good.write(tmp_path))
+    (place / "train_00002_manu_attri.txt").unlink()
+    found = reader.read_basic(tmp_path, ReadContext())
+    assert found.notes == ("1 pictures have no file in Annotation/manual.",) and found.partial == ""
+    assert found.samples.columns["gender"][:3].tolist() == ["male", "", "unsure"]
+    for path in place.iterdir():
+        path.unlink()
+    bare = reader.read_basic(tmp_path, ReadContext())
+    assert bare.samples.columns == {} and bare.notes[0].startswith("Annotation/manual holds no file of these pictures")
+
+
+@pytest.mark.parametrize("text", ["1 2\n" * 5 + "0\n0\n5\n", "1 2\n" * 5 + "0\n0\n", "1 2\n" * 4 + "3\n0\n0\n1\n", "0"])
+def test_attributes_of_another_form_are_named(good: Any, tmp_path: Path, text: str) -> None:
+    place = good.annotate(good.write(tmp_path))
+    (place / "train_00002_manu_attri.txt").write_text(text)
+    with pytest.raises(DataError, match=r"train_00002_manu_attri\.txt does not hold 5 landmarks and the numbers of"):
+        reader.read_basic(tmp_path, ReadContext())
 
 
 def test_counts_that_are_not_those_of_the_set_make_a_copy_partial(good: Any, tmp_path: Path) -> None:

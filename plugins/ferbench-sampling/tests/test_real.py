@@ -15,6 +15,7 @@ from ferbench.data.registry import add
 
 SAMPLE = """
 import json, sys, time
+from pathlib import Path
 from dataclasses import dataclass
 import numpy as np
 import torch
@@ -31,6 +32,11 @@ class Trained:
     def features(self):
         return self.given
 
+def waited():
+    "Seconds in which others had the processor that this thread was ready to use (Linux; 0 elsewhere)."
+    place = Path("/proc/thread-self/schedstat")
+    return int(place.read_text().split()[1]) / 1e9 if place.exists() else 0.0
+
 torch.set_num_threads(1)
 name, space = sys.argv[1:]
 installed = discover()
@@ -39,9 +45,9 @@ train = make_splits(loaded, loaded.dataset.protocols[0]).train
 options = type(sampler.options)(**({"space": space} if space else {}))
 drawn = np.random.default_rng(1).normal(size=(len(train), 128)).astype(np.float32)
 required = {"features": Trained(drawn)} if space == "features" else {}
-wall, cpu = time.perf_counter(), time.process_time()
+wall, cpu, idle = time.perf_counter(), time.process_time(), waited()
 decided = resolve(sampler.sample)(train, SampleContext(np.random.default_rng(0), train.classes, options, required))
-facts = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+facts = {"cpu_seconds": time.process_time() - cpu, "waited": waited() - idle, "seconds": time.perf_counter() - wall}
 after = with_sample(train, decided)
 epoch = len(after) if decided.indices is None else len(decided.indices)
 print(json.dumps({**facts, "peak_mb": peak_memory(), "samples": epoch}))
@@ -86,4 +92,6 @@ def test_fer2013_is_sampled_within_a_minute_and_two_gibibytes(
     print(f"{name} {space}: {facts}")
     assert facts["samples"] == samples
     assert facts["peak_mb"] < 2 * GIB
-    assert facts["cpu_seconds"] < 60, "of the processor: a busy machine takes longer by the clock"
+    # By the clock, without the time in which a busy machine ran something else: reading, waiting and memory all count.
+    assert facts["seconds"] - facts["waited"] < 60
+    assert facts["cpu_seconds"] < 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ferbench import Composition, Dataset, Family, Suite, hookimpl
+from ferbench_faces.further import further_datasets
 from ferbench_faces.lab import lab_datasets
 from ferbench_faces.own import make
 from ferbench_faces.wild import wild_datasets
@@ -17,6 +18,7 @@ def ferbench_datasets() -> Iterator[Dataset | Family]:
     """Sets from the web, sets recorded in a laboratory, and a user's own pictures."""
     yield from wild_datasets()
     yield from lab_datasets()
+    yield from further_datasets()
     yield Family(
         "folder", _folder, "Any folder of pictures: a folder a class, below train, val and test where these are"
     )
@@ -39,14 +41,14 @@ def ferbench_suites() -> Iterator[Suite]:
     )
     yield Suite(
         name="six-emotions",
-        description="Six emotions out of FER+, RAF-DB, CK+ and DISFA at 64×64 grey pixels, after the data base of the "
-        "LMU group; `ferbench leaderboard --by source` parts the results.",
+        description="Six emotions out of FER+, RAF-DB, CK+, TFEID and DISFA at 64×64 grey pixels, after the data base "
+        "of the LMU group; `ferbench leaderboard --by source` parts the results.",
         datasets=("compose:six-emotions",),
         models=("lmu-cnn", "small-cnn"),
         metrics=("accuracy", "balanced-accuracy", "macro-f1"),
         compose={
             "six-emotions": Composition(
-                datasets=("ferplus", "raf-db@6-class", "ck-plus@6-class", "disfa-emotions"),
+                datasets=("ferplus", "raf-db@6-class", "ck-plus@6-class", "tfeid@6-class", "disfa-emotions"),
                 classes=("surprise", "fear", "disgust", "happiness", "sadness", "anger"),
                 size=64,
             )

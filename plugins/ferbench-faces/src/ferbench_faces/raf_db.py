@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ferbench_faces.listing import (
     text_lines,
 )
 from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.raf_attributes import attributes
 from ferbench_faces.wild import RAF_CLASSES
 
 LIST = "EmoLabel/list_patition_label.txt"
@@ -53,8 +55,11 @@ def read_original(path: Path | None, context: ReadContext) -> Parsed:
     root = _root(path, "original", 7)
     listing = _listing(root, 7, "Image/original/{name}.jpg")
     boxes = np.stack([_box(root / f"Annotation/boundingbox/{name}_boundingbox.txt") for name in _stems(listing)])
-    listing = Listing(listing.files, listing.ids, listing.targets, listing.origin, columns={"box": boxes})
-    return streamed(root, listing, path, context, _faults(root, listing, BASIC, 7))
+    known, notes = attributes(root, _stems(listing))
+    found = streamed(
+        root, replace(listing, columns={"box": boxes, **known}), path, context, _faults(root, listing, BASIC, 7)
+    )
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def decode(path: Path, view: View, _: np.random.Generator) -> Mapping[str, np.ndarray]:
@@ -66,7 +71,9 @@ def _aligned(path: Path | None, context: ReadContext, classes: int, expected: Co
     assert path is not None
     root = _root(path, "aligned", classes)
     listing = _listing(root, classes, "Image/aligned/{name}_aligned.jpg")
-    return in_memory(root, listing, ALIGNED, True, context, _faults(root, listing, expected, classes))
+    known, notes = attributes(root, [stem.removesuffix("_aligned") for stem in _stems(listing)])
+    faults = _faults(root, listing, expected, classes)
+    return replace(in_memory(root, replace(listing, columns=known), ALIGNED, True, context, faults), notes=notes)
 
 
 def _root(path: Path, kind: str, classes: int) -> Path:
