@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ferbench.data.cache import disk_faults
+from ferbench.data.cache import disk_faults, exclusive
 from ferbench.data.registry import Loaded, dataset_root
 from ferbench.data.slicing import Attribute
 from ferbench.data.streaming import read_sample
@@ -69,25 +69,26 @@ def outdated(loaded: Loaded) -> str:
 
 def register(loaded: Loaded, attributes: Mapping[str, Attribute]) -> None:
     """Keep attributes of a copy's samples; those of the same names are replaced, those of another copy dropped."""
-    _write(loaded.dataset, loaded.fingerprint, registered(loaded) | dict(attributes))
+    with exclusive(dataset_root(loaded.dataset)):
+        _write(loaded.dataset, loaded.fingerprint, registered(loaded) | dict(attributes))
 
 
 def remove(dataset: Dataset, names: Sequence[str]) -> tuple[str, ...]:
     """Forget attributes (``all``: every one); return their names. Raises UnknownNameError for one that is not there."""
-    before = kept(dataset)
-    known = dict(before.attributes or {})
-    gone = tuple(known) if "all" in names else tuple(dict.fromkeys(names))
-    for name in gone:
-        if name not in known:
-            told = ", ".join(known) or "none"
-            raise UnknownNameError(
-                f"{dataset.name} has no attribute {name!r}.{did_you_mean(name, known)} Known: {told}."
-            )
-    left = {name: attribute for name, attribute in known.items() if name not in gone}
-    if left:
-        _write(dataset, before.fingerprint, left)
-    else:
-        with disk_faults(dataset_root(dataset)):
+    with exclusive(dataset_root(dataset)):
+        before = kept(dataset)
+        known = dict(before.attributes or {})
+        gone = tuple(known) if "all" in names else tuple(dict.fromkeys(names))
+        for name in gone:
+            if name not in known:
+                told = ", ".join(known) or "none"
+                raise UnknownNameError(
+                    f"{dataset.name} has no attribute {name!r}.{did_you_mean(name, known)} Known: {told}."
+                )
+        left = {name: attribute for name, attribute in known.items() if name not in gone}
+        if left:
+            _write(dataset, before.fingerprint, left)
+        else:
             (dataset_root(dataset) / FILE).unlink(missing_ok=True)
     return gone
 
@@ -156,7 +157,6 @@ def _write(dataset: Dataset, fingerprint: str, attributes: Mapping[str, Attribut
     table = pa.table({name: pa.array(attribute.names) for name, attribute in attributes.items()})
     table = table.replace_schema_metadata({"fingerprint": fingerprint, "attributes": described(attributes)})
     with disk_faults(root):
-        root.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=root)
         os.close(handle)
         try:
