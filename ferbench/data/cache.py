@@ -34,8 +34,8 @@ class Meta:
 
     ``protocols``: those that the copy offers, empty for all. ``arrays``: file name and size in bytes by role (``ids``,
     ``input image``, ``group subject``, …). ``root``: folder of a streamed set's files, empty otherwise. ``source``:
-    path, size and SHA-256 of the download, and the fingerprint of each data set on which it was built. ``corrupted``:
-    the files that cannot be read, "file: why".
+    path, size and SHA-256 of the download, that of the code which read it, and the fingerprint of each data set on
+    which it was built. ``corrupted``: the files that cannot be read, "file: why".
     """
 
     dataset: str
