@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ferbench.data.archives import DownloadEntry, walk_download
     from ferbench.data.division import carve, given_split, grouped_holdout, k_fold, leave_one_group_out, merged_split
+    from ferbench.data.light import brightness, whiskers
     from ferbench.data.metering import DownloadLimits
     from ferbench.errors import (
         DataError,
@@ -94,6 +95,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ferbench.data.archives": "DownloadEntry walk_download",
     "ferbench.data.division": "carve given_split grouped_holdout k_fold leave_one_group_out merged_split",
+    "ferbench.data.light": "brightness whiskers",
     "ferbench.data.metering": "DownloadLimits",
     "ferbench.errors": (
         "DataError FerbenchError InterruptedRunError MissingDataError PluginError Problem SettingsError StoreError "
@@ -259,6 +261,7 @@ __all__ = [
     "View",
     "Weights",
     "XavierInit",
+    "brightness",
     "canonical",
     "carve",
     "given_split",
@@ -273,6 +276,7 @@ __all__ = [
     "quick",
     "run",
     "walk_download",
+    "whiskers",
 ]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench.data.cache import disk_faults, exclusive
+from ferbench.data.light import brightness
 from ferbench.data.registry import Loaded, dataset_root
 from ferbench.data.slicing import Attribute
 from ferbench.data.streaming import read_sample
@@ -135,18 +136,17 @@ def own_values(loaded: Loaded, name: str) -> np.ndarray:
         raise UnknownNameError(
             f"{loaded.dataset.name} has no {name!r} of its own.{hint} It has: {', '.join(known) or 'nothing'}."
         )
-    return brightness(loaded)
+    return mean_brightness(loaded)
 
 
-def brightness(loaded: Loaded) -> np.ndarray:
-    """The mean pixel (0 to 255) of each picture or clip, float32 [n]; a data set that streams is read through."""
+def mean_brightness(loaded: Loaded) -> np.ndarray:
+    """The mean grey value (0 to 255) of each picture or clip, float32 [n]; a data set that streams is read through."""
     first = loaded.dataset.inputs[0]
     if loaded.inputs is not None:
-        pixels = loaded.inputs[first]
-        return np.asarray(pixels.reshape(len(pixels), -1).mean(axis=1), dtype=np.float32)
+        return brightness(loaded.inputs[first])[0].astype(np.float32)
     rng = np.random.default_rng(0)
     read = (read_sample(loaded, row, View(), rng)[first] for row in range(len(loaded.samples.ids)))
-    return np.array([np.mean(picture) for picture in read], dtype=np.float32)
+    return np.array([brightness(np.asarray(picture)[None])[0][0] for picture in read], dtype=np.float32)
 
 
 def _write(dataset: Dataset, fingerprint: str, attributes: Mapping[str, Attribute]) -> None:
