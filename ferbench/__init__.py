@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ferbench.data.archives import DownloadEntry, walk_download
+    from ferbench.data.csv_text import csv_lines
     from ferbench.data.division import carve, given_split, grouped_holdout, k_fold, leave_one_group_out, merged_split
     from ferbench.data.light import brightness, whiskers
     from ferbench.data.metering import DownloadLimits
@@ -94,6 +95,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ferbench.data.archives": "DownloadEntry walk_download",
+    "ferbench.data.csv_text": "csv_lines",
     "ferbench.data.division": "carve given_split grouped_holdout k_fold leave_one_group_out merged_split",
     "ferbench.data.light": "brightness whiskers",
     "ferbench.data.metering": "DownloadLimits",
@@ -264,6 +266,7 @@ __all__ = [
     "brightness",
     "canonical",
     "carve",
+    "csv_lines",
     "given_split",
     "grouped_holdout",
     "hookimpl",

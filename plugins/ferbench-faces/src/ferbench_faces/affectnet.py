@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ferbench import DataError, Parsed, ReadContext, View
+from ferbench import DataError, Parsed, ReadContext, View, csv_lines
 from ferbench_faces.listing import (
     Listing,
     count_faults,
     counted,
-    csv_rows,
     find_root,
     no_twins,
     streamed,
-    text_lines,
+    text_of,
 )
 from ferbench_faces.pictures import decode_picture, printable
 from ferbench_faces.wild import AFFECTNET_CLASSES as CLASSES
@@ -134,9 +133,8 @@ def _from_tables(root: Path) -> list[Annotated]:
         table = root / LISTS / name
         if not table.is_file():
             raise DataError(f"{LISTS}/{name} is missing: the labels of {split}.")
-        rows = csv_rows(text_lines(table, f"{LISTS}/{name}"), f"{LISTS}/{name}")
-        for number, cells in enumerate(rows, 1):
-            if cells and not (number == 1 and cells[0] == COLUMNS[0]):
+        for number, cells in csv_lines(text_of(table, f"{LISTS}/{name}"), f"{LISTS}/{name}", ","):
+            if cells[0] != COLUMNS[0]:
                 found.append(_row(cells, split, images, f"{LISTS}/{name}, line {number}"))
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,24 +122,20 @@ def all_pictures(root: Path) -> list[str]:
     return sorted(found)
 
 
-def text_lines(path: Path, label: str) -> list[str]:
-    """The lines of a text file, UTF-8 with or without a mark. Raises DataError where it is none, or empty."""
+def text_of(path: Path, label: str) -> str:
+    """A text file, UTF-8 with or without a mark. Raises DataError where it is none, or empty."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{label} is no text. Get it again.") from None
-    if not any(line.strip() for line in lines):
+    if not text.strip():
         raise DataError(f"{label} is empty. Get it again.")
-    return lines
+    return text
 
 
-def csv_rows(lines: Sequence[str], label: str, delimiter: str = ",") -> list[list[str]]:
-    """The cells of each line of a table. Raises DataError that names the line where a quotation mark has no end."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        return list(reader)
-    except csv.Error as error:
-        raise DataError(f"{label}, line {reader.line_num}: {error}.") from None
+def text_lines(path: Path, label: str) -> list[str]:
+    """The lines of a text file. Raises DataError as :func:`text_of` does."""
+    return text_of(path, label).splitlines()
 
 
 def no_twins(names: Sequence[str], label: str) -> None:
