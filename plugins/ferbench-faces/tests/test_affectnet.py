@@ -153,7 +153,7 @@ def test_counts_and_corrupted_pictures_are_told(good: Any, tmp_path: Path) -> No
     root = good.write_arrays(tmp_path)
     (root / "val_set/images/40.jpg").write_bytes(b"")
     found = reader.read_expressions(root, ReadContext())
-    assert found.partial == "train has 31 samples of 32 (neutral 3 of 4)"
+    assert found.partial == "train has 31 samples instead of 32 (neutral 3 of 4)"
     assert found.corrupted == ("val_set/images/40.jpg: the file is empty",)
 
 

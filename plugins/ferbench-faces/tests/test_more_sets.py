@@ -97,7 +97,7 @@ def test_a_fault_of_expw_is_named(tmp_path: Path, fault: str) -> None:
 
 def test_a_part_of_expw_is_partial(tmp_path: Path) -> None:
     assert expw.read(write_expw(tmp_path), ReadContext()).partial.startswith(
-        "the copy has 42 samples of 91,793 (anger 6 of 3,671"
+        "the copy has 42 samples instead of 91,793 (anger 6 of 3,671"
     )
 
 

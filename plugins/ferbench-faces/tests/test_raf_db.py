@@ -82,13 +82,13 @@ def test_of_the_whole_of_raf_db_each_part_is_found(
         assert reader.read_basic(path, ReadContext()).partial == ""
         assert reader.read_compound(path, ReadContext()).partial == ""
     wrong = reader.read_compound(tmp_path / "downloads/RAF-DB/basic", ReadContext())
-    assert wrong.partial.startswith("train has 28 samples of 33")
+    assert wrong.partial.startswith("train has 28 samples instead of 33")
 
 
 def test_counts_that_are_not_those_of_the_set_make_a_copy_partial(good: Any, tmp_path: Path) -> None:
     del good.labels["train_00002"]
     found = reader.read_basic(good.write(tmp_path), ReadContext())
-    assert found.partial == "train has 27 samples of 28 (fear 3 of 4)"
+    assert found.partial == "train has 27 samples instead of 28 (fear 3 of 4)"
 
 
 def test_missing_pictures_are_told_and_may_be_left_out(good: Any, tmp_path: Path) -> None:
@@ -98,7 +98,8 @@ def test_missing_pictures_are_told_and_may_be_left_out(good: Any, tmp_path: Path
         reader.read_basic(root, ReadContext())
     found = reader.read_basic(root, PARTIAL)
     assert found.partial == (
-        "test has 13 samples of 14 (surprise 1 of 2); 1 of 42 pictures are missing: Image/aligned/test_0001_aligned.jpg"
+        "test has 13 samples instead of 14 (surprise 1 of 2); 1 of 42 pictures are missing: "
+        "Image/aligned/test_0001_aligned.jpg"
     )
     assert len(found.samples.ids) == 41
 

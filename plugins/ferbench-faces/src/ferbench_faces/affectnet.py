@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View, csv_lines
+from ferbench_faces.counts import counted, split_faults
 from ferbench_faces.listing import (
     Listing,
-    count_faults,
-    counted,
     find_root,
     no_twins,
     streamed,
@@ -188,4 +187,4 @@ def _faults(root: Path, found: Sequence[Annotated]) -> list[str]:
     val = counts.get("val", [])
     # The copy that is given out in .npy files lacks one picture of val.
     whole = sum(val) == 3999 and set(val) == {499, 500}
-    return count_faults(counts, {"train": COUNTS["train"]} if whole else COUNTS, CLASSES)
+    return split_faults(counts, {"train": COUNTS["train"]} if whole else COUNTS, CLASSES)

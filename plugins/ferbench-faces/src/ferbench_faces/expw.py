@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
-from ferbench_faces.listing import Listing, count_faults, find_root, no_twins, streamed, text_lines
+from ferbench_faces.counts import split_faults
+from ferbench_faces.listing import Listing, find_root, no_twins, streamed, text_lines
 from ferbench_faces.pictures import decode_picture, printable
 from ferbench_faces.wild import EXPW_CLASSES as CLASSES
 
@@ -30,7 +31,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
     there = {file: (root / file).is_file() for file in set(listing.files)}
     labels = listing.targets[[there[file] for file in listing.files]]
     counts = {"the copy": np.bincount(labels, minlength=len(CLASSES)).tolist()}
-    parsed = streamed(root, listing, path, context, count_faults(counts, {"the copy": COUNTS}, CLASSES))
+    parsed = streamed(root, listing, path, context, split_faults(counts, {"the copy": COUNTS}, CLASSES))
     if not repeated:
         return parsed
     return replace(parsed, notes=(*parsed.notes, f"{repeated:,} lines of {LIST} come twice, and were taken once."))

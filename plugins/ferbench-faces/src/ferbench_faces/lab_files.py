@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,17 +66,6 @@ def once(files: Sequence[Found], name: str) -> dict[tuple[str, ...], str]:
             )
         known[key] = found.file
     return known
-
-
-def count_faults(found: Mapping[str, int], wanted: Mapping[str, int], unit: str) -> list[str]:
-    """Name what differs from the published counts; empty for a whole copy."""
-    differing = [
-        f"{name} {found.get(name, 0):,} of {count:,}" for name, count in wanted.items() if found.get(name, 0) != count
-    ]
-    if not differing:
-        return []
-    total, whole = sum(found.values()), sum(wanted.values())
-    return [f"{total:,} {unit} instead of {whole:,} ({', '.join(differing)})"]
 
 
 def lacking(what: str, names: Sequence[str]) -> list[str]:

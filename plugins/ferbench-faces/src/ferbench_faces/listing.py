@@ -12,11 +12,6 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, Samples
 from ferbench_faces.pictures import SUFFIXES, check_pictures, listed, printable, read_pictures
 
-_SHOWN = 3
-
-Counts = Mapping[str, Sequence[int]]
-"""Samples of each class, by split."""
-
 
 @dataclass(frozen=True)
 class Listing:
@@ -89,26 +84,6 @@ def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, fau
         corrupted=found.corrupted,
         notes=("Of each file the header was read and the end looked for; its pixels are decoded when they are used.",),
     )
-
-
-def count_faults(found: Counts, expected: Counts, names: Sequence[str]) -> list[str]:
-    """Name each split whose samples are not as many of each class as a good copy has."""
-    faults = []
-    for split, wanted in expected.items():
-        have = found.get(split, (0,) * len(names))
-        if list(have) == list(wanted):
-            continue
-        other = [f"{name} {a:,} of {b:,}" for name, a, b in zip(names, have, wanted, strict=True) if a != b]
-        shown = ", ".join(other[:_SHOWN]) + (", …" if len(other) > _SHOWN else "")
-        faults.append(f"{split} has {sum(have):,} samples of {sum(wanted):,} ({shown})")
-    return faults
-
-
-def counted(origin: np.ndarray, targets: np.ndarray, classes: int) -> dict[str, list[int]]:
-    """How many samples each split has of each class."""
-    return {
-        str(split): np.bincount(targets[origin == split], minlength=classes).tolist() for split in np.unique(origin)
-    }
 
 
 def all_pictures(root: Path) -> list[str]:

@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
+from ferbench_faces.counts import Counts, counted, split_faults
 from ferbench_faces.listing import (
-    Counts,
     Listing,
-    count_faults,
-    counted,
     find_root,
     in_memory,
     no_twins,
@@ -137,5 +135,5 @@ def _faults(root: Path, listing: Listing, expected: Counts, classes: int) -> lis
     there = np.array([(root / file).is_file() for file in listing.files])
     found = counted(listing.origin[there], listing.targets[there], classes)
     if classes == 7:
-        return count_faults(found, expected, RAF_CLASSES)
-    return count_faults({split: [sum(each)] for split, each in found.items()}, expected, ["all classes"])
+        return split_faults(found, expected, RAF_CLASSES)
+    return split_faults({split: [sum(each)] for split, each in found.items()}, expected, ["all classes"])
