@@ -117,7 +117,7 @@ LINES = {
     "zero": ("train_00002.jpg 0", "line 2: the label 0 is not 1 to 7"),
     "words": ("train_00002.jpg happy", "line 2: 'train_00002.jpg happy' is no name and label"),
     "path": ("../train_00002.jpg 1", r"line 2: '\.\./train_00002\.jpg 1' is no name and label"),
-    "twice": ("train_00001.jpg 1", "names pictures twice: train_00001"),
+    "twice": ("train_00001.jpg 1", "pictures come twice: train_00001"),
 }
 
 
@@ -144,7 +144,7 @@ def test_another_layout_is_refused_with_what_is_missing(good: Any, tmp_path: Pat
         reader.read_basic(root / "raf.zip", ReadContext())
 
 
-@pytest.mark.parametrize("text", ["", "1 2 3", "9 9 3 3", "a b c d", "inf 1 2 3"])
+@pytest.mark.parametrize("text", ["", "1 2 3", "9 9 3 3", "a b c d", "inf 1 2 3", "0 0 1e300 9", "0 0 20000 20000"])
 def test_a_box_that_is_none_is_named(good: Any, tmp_path: Path, text: str) -> None:
     root = good.write(tmp_path, originals=True)
     (root / "basic/Annotation/boundingbox/train_00002_boundingbox.txt").write_text(text)

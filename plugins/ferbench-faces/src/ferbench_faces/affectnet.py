@@ -18,7 +18,7 @@ from ferbench_faces.listing import (
     streamed,
     text_of,
 )
-from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.pictures import decode_picture, is_box, printable
 from ferbench_faces.wild import AFFECTNET_CLASSES as CLASSES
 
 SIZE = (224, 224)
@@ -69,7 +69,7 @@ def read_values(path: Path | None, context: ReadContext) -> Parsed:
     root, found = _annotated(path, values=True)
     kept = [each for each in found if each.label in _FACES]
     listing = _listing(kept, np.array([each.values for each in kept], dtype=np.float32))
-    wrong = np.flatnonzero((np.abs(listing.targets) > 1).any(axis=1))
+    wrong = np.flatnonzero(~(np.abs(listing.targets) <= 1).all(axis=1))  # not a number is wrong too
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
@@ -118,7 +118,7 @@ def _number(path: Path) -> float:
         return float(np.load(path, allow_pickle=False).item())
     except FileNotFoundError:
         raise DataError(f"{path} is missing. Get the annotations again.") from None
-    except (OSError, ValueError, TypeError, EOFError):
+    except Exception:  # a damaged header, or one that claims terabytes, makes numpy raise almost anything
         raise DataError(f"{path} is damaged, or holds no single number. Get it again.") from None
 
 
@@ -153,6 +153,8 @@ def _row(cells: Sequence[str], split: str, images: str, place: str) -> Annotated
     if label not in _LABELS:
         raise DataError(f"{place}: the expression {label} is not 0 to 10.")
     box = (left, top, left + width, top + height) if width > 0 and height > 0 else None
+    if box is not None and not is_box(*box):
+        raise DataError(f"{place}: no picture can hold the face's box, {width}×{height} at {left}, {top}.")
     return Annotated(f"{images}/{cells[0]}", split, label, values, box)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, View
 from ferbench_faces.counts import split_faults
 from ferbench_faces.listing import Listing, find_root, no_twins, streamed, text_lines
-from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.pictures import decode_picture, is_box, printable
 from ferbench_faces.wild import EXPW_CLASSES as CLASSES
 
 COUNTS = (3671, 3995, 1088, 30537, 10559, 7060, 34883)
@@ -75,6 +75,6 @@ def _face(cells: tuple[str, ...], number: int) -> tuple[str, int, tuple[int, int
         raise DataError(f"{shown} is no face: name, number, top, left, right, bottom, confidence and label.") from None
     if not 0 <= face[3] < len(CLASSES):
         raise DataError(f"{shown} has the label {face[3]}, which is not 0 to 6.")
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise DataError(f"{shown} has an empty box.")
+    if not is_box(*box):
+        raise DataError(f"{shown} has an empty box, or one that no picture can hold.")
     return face

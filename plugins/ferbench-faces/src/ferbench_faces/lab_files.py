@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench import DataError
+from ferbench_faces.listing import LITTER
 from ferbench_faces.pictures import listed, printable
 
 
@@ -35,12 +36,11 @@ def walk_files(root: Path, skip: re.Pattern[str] | None = None) -> Iterator[str]
     Folders whose names ``skip`` matches as a whole are passed over, links to folders are not followed.
     """
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not _is_litter(name) and not (skip is not None and skip.fullmatch(name))
-        )
+        kept = (name for name in folders if skip is None or not skip.fullmatch(name))
+        folders[:] = sorted(name for name in kept if not name.startswith(LITTER))
         place = Path(folder).relative_to(root)
         for name in sorted(names):
-            if not _is_litter(name):
+            if not name.startswith(LITTER):
                 yield (place / name).as_posix()
 
 
@@ -71,7 +71,3 @@ def once(files: Sequence[Found], name: str) -> dict[tuple[str, ...], str]:
 def lacking(what: str, names: Sequence[str]) -> list[str]:
     """Name what is missing; empty where nothing is."""
     return [f"{what}: {listed(names)}"] if names else []
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"

@@ -12,6 +12,9 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, Samples
 from ferbench_faces.pictures import SUFFIXES, check_pictures, listed, printable, read_pictures
 
+LITTER = (".", "__")
+"""So begin the names of folders that systems and programs leave behind (``__MACOSX``); they are passed over."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -63,7 +66,11 @@ def in_memory(
     context: ReadContext,
     faults: Sequence[str],
 ) -> Parsed:
-    """Read every picture of ``listing``. ``faults``: what else is wrong with the copy."""
+    """Read every picture of ``listing``. ``faults``: what else is wrong with the copy.
+
+    Raises DataError for two pictures of one id, and as :func:`read_pictures` does.
+    """
+    no_twins(listing.ids, "The copy")
     found = read_pictures(root, listing.files, size, colour, context)
     return Parsed(
         listing.samples(found.kept),
@@ -74,7 +81,11 @@ def in_memory(
 
 
 def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, faults: Sequence[str]) -> Parsed:
-    """Check that every picture of ``listing`` opens; they are read later. Paths are given below ``base``."""
+    """Check that every picture of ``listing`` opens; they are read later. Paths are given below ``base``.
+
+    Raises DataError for two pictures of one id, and as :func:`check_pictures` does.
+    """
+    no_twins(listing.ids, "The copy")
     found = check_pictures(root, listing.files, context)
     inside = root.relative_to(base)
     return Parsed(
@@ -87,10 +98,10 @@ def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, fau
 
 
 def all_pictures(root: Path) -> list[str]:
-    """Every picture below ``root`` by its suffix, in the order of their names; hidden files are passed over."""
+    """Every picture below ``root`` by its suffix, in the order of their names; hidden files and litter are not."""
     found = []
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        folders[:] = [name for name in folders if not name.startswith(LITTER)]
         inside = Path(folder).relative_to(root)
         names = (name for name in files if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
         found += [(inside / name).as_posix() for name in names]
@@ -117,7 +128,8 @@ def no_twins(names: Sequence[str], label: str) -> None:
     """Raise DataError when a name comes twice."""
     values, counts = np.unique(np.array(names, dtype=np.str_), return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"{label} names pictures twice: {listed(values[counts > 1].tolist())}. Get it again.")
+        twice = listed(values[counts > 1].tolist())
+        raise DataError(f"{label}: pictures come twice: {twice}. Remove one of each, or get it again.")
 
 
 def _missing(missing: Sequence[str], listing: Listing) -> list[str]:

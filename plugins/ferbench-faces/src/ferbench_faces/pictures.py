@@ -62,6 +62,12 @@ class Form:
     colour: bool
 
 
+def is_box(left: int, top: int, right: int, bottom: int) -> bool:
+    """Whether this can be a part of a picture: not empty, and of no more pixels than one may have."""
+    near = all(abs(edge) <= MOST_PIXELS for edge in (left, top, right, bottom))
+    return near and left < right and top < bottom and (right - left) * (bottom - top) <= MOST_PIXELS
+
+
 class UnreadableError(Exception):
     """A file is no picture that can be read; the message says why."""
 

@@ -18,7 +18,7 @@ from ferbench_faces.listing import (
     streamed,
     text_lines,
 )
-from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.pictures import decode_picture, is_box, printable
 from ferbench_faces.wild import RAF_CLASSES
 
 LIST = "EmoLabel/list_patition_label.txt"
@@ -120,13 +120,13 @@ def _box(path: Path) -> np.ndarray:
     if not path.is_file():
         raise DataError(f"{label} is missing: the box of a face in its original picture. Get the annotations too.")
     try:
-        box = np.array([round(float(value)) for value in path.read_text(encoding="utf-8").split()], dtype=np.int64)
-        sound = box.shape == (4,) and box[2] > box[0] and box[3] > box[1]
+        box = [round(float(value)) for value in path.read_text(encoding="utf-8").split()]
+        sound = len(box) == 4 and is_box(*box)
     except (ValueError, OverflowError):
         sound = False
     if not sound:
         raise DataError(f"{label} is no box: four numbers, left, top, right and bottom. Get it again.")
-    return box
+    return np.array(box, dtype=np.int64)
 
 
 def _faults(root: Path, listing: Listing, expected: Counts, classes: int) -> list[str]:
