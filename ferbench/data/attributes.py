@@ -18,7 +18,7 @@ from ferbench.data.registry import Loaded, dataset_root
 from ferbench.data.slicing import Attribute
 from ferbench.data.streaming import read_sample
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
-from ferbench.nouns.dataset import Dataset
+from ferbench.nouns.dataset import DEALT_AS, Dataset
 from ferbench.nouns.split import View
 
 FILE = "attributes.parquet"
@@ -119,7 +119,7 @@ def from_names(names: Sequence[str], slices: Sequence[str], rule: str) -> Attrib
 def own_names(loaded: Loaded) -> tuple[str, ...]:
     """What the data set itself knows of every sample: groups, single columns, its own sides, brightness of pictures."""
     samples = loaded.samples
-    single = [name for name, values in samples.columns.items() if values.ndim == 1]
+    single = [name for name, values in samples.columns.items() if values.ndim == 1 and name != DEALT_AS]
     names = [*samples.groups, *single, *(["origin"] if samples.origin is not None else [])]
     return tuple(dict.fromkeys([*names, *([BRIGHTNESS] if loaded.dataset.modality != "eeg" else [])]))
 

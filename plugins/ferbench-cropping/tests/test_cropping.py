@@ -104,6 +104,14 @@ def test_pictures_without_a_face_are_left_out_and_counted() -> None:
     )
 
 
+def test_faces_are_dealt_to_sides_as_their_pictures_are() -> None:
+    dataset, parsed = base(pictures())
+    hashes = np.arange(6, dtype=np.uint64)
+    parsed = replace(parsed, samples=replace(parsed.samples, hashes=hashes))
+    made = cropped(dataset, parsed, crop(policy="skip"), SQUARES)
+    assert made.samples.columns["dealt_as"].tolist() == [0, 1, 3, 4, 5]
+
+
 def test_pictures_without_a_face_are_taken_whole_and_counted() -> None:
     drawn = pictures()
     drawn[FACELESS, :, 20:] = 90
