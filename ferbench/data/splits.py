@@ -41,7 +41,7 @@ def make_splits(loaded: Loaded, rule: ProtocolRule, fold: int = 0) -> Splits:
     return Splits(_side(loaded, sides, "train"), _side(loaded, sides, "val"), _side(loaded, sides, "test"), sides.notes)
 
 
-def copies_in(train: ArraySplit | StreamSplit, test: ArraySplit | StreamSplit) -> np.ndarray:
+def copies_in(train: Split, test: Split) -> np.ndarray:
     """Return for each sample of ``test`` whether its pixels occur in ``train``: bool [n]."""
     return np.isin(test.hashes, train.hashes)
 
