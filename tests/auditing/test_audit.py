@@ -153,6 +153,10 @@ def test_other_tasks_are_audited_as_far_as_it_means_something(made: Make, task: 
         assert any("the targets are no classes" in text for text in found["left_out"])
     else:
         assert set(train["classes"]) == set(CLASSES)
+    if task == "multi-label":
+        assert train["conflicting_groups"] is None and "classes" not in found["brightness"]
+        assert any("a sample has several classes, or none" in text for text in found["left_out"])
+        assert not any("votes" in text or "fewer than 25" in text for text in found["left_out"])
     if task == "soft-labels":
         assert train["conflicting_groups"] == 1
 
