@@ -282,10 +282,13 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise UnreadableError("its pixels have more than 16 bits")
-        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        scaled = np.empty(values.shape, np.uint8)
+        for row, wide in zip(scaled, values, strict=True):  # as wide integers all of a large picture takes gigabytes
+            row[:] = (wide.astype(np.int64) + 128) // 257
+        image = Image.fromarray(scaled)
     elif image.mode == "F":
         raise UnreadableError("its pixels are floating point numbers, of which nobody says what is white")
     elif "transparency" in image.info:
