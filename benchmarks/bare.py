@@ -60,7 +60,7 @@ class BareCell:
                 scores = self.net(batch.inputs["image"])
                 losses = F.cross_entropy(scores.float(), batch.target, label_smoothing=0.05, reduction="none")
                 loss = losses.mean()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimizer.step()
         right = self.scores(self.val).argmax(dim=1) == self.val_targets
         self.val_scores.append(float(right.double().mean()))
@@ -109,7 +109,7 @@ def repository_training(folder: Path, threads: int) -> Callable[[], None]:
         for x, target in loader:
             optimizer.zero_grad()
             loss = F.cross_entropy(net(x), target)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
 
     return epoch

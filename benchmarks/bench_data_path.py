@@ -301,7 +301,7 @@ def test_share_of_an_epoch(benchmark: Any, feed: Feed, width: int, goal: float) 
             optimizer.zero_grad()
             with numerics.autocast():
                 loss = nn.functional.cross_entropy(net(batch.inputs["image"]), batch.target)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
         shares.append(in_data / (time.perf_counter() - started))
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ferbench.data.archives import DownloadEntry, walk_download
+    from ferbench.data.csv_text import csv_lines
     from ferbench.data.division import carve, given_split, grouped_holdout, k_fold, leave_one_group_out, merged_split
+    from ferbench.data.light import brightness, whiskers
     from ferbench.data.metering import DownloadLimits
     from ferbench.errors import (
         DataError,
@@ -93,7 +95,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ferbench.data.archives": "DownloadEntry walk_download",
+    "ferbench.data.csv_text": "csv_lines",
     "ferbench.data.division": "carve given_split grouped_holdout k_fold leave_one_group_out merged_split",
+    "ferbench.data.light": "brightness whiskers",
     "ferbench.data.metering": "DownloadLimits",
     "ferbench.errors": (
         "DataError FerbenchError InterruptedRunError MissingDataError PluginError Problem SettingsError StoreError "
@@ -259,8 +263,10 @@ __all__ = [
     "View",
     "Weights",
     "XavierInit",
+    "brightness",
     "canonical",
     "carve",
+    "csv_lines",
     "given_split",
     "grouped_holdout",
     "hookimpl",
@@ -273,6 +279,7 @@ __all__ = [
     "quick",
     "run",
     "walk_download",
+    "whiskers",
 ]
 
 

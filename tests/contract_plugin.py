@@ -178,7 +178,8 @@ class Tiny(nn.Module):
         self.head = nn.Linear(width * 4, spec.classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.drop(self.body(x).flatten(1)))  # type: ignore[no-any-return]
+        logits: torch.Tensor = self.head(self.drop(self.body(x).flatten(1)))
+        return logits
 
 
 def build(spec: NetSpec, width: int) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,9 +52,10 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
 def read_votes(path: Path | None, context: ReadContext) -> Parsed:
     """Votes by the version in VOTES; ``other`` tells them of other pictures."""
     version, whole = os.environ.get("VOTES", "1"), samples()
+    assert whole.origin is not None
     kept = np.arange(COUNT)[::-1][:VOTED]
     votes = np.full((VOTED, 3), len(version)) + kept[:, None]
-    altered = Samples(whole.ids[kept], whole.targets[kept], whole.origin[kept], columns={"votes": votes})  # type: ignore[index]
+    altered = Samples(whole.ids[kept], whole.targets[kept], whole.origin[kept], columns={"votes": votes})
     return Parsed(altered, {"image": pictures()[kept] + np.uint8(version == "other")})
 
 
@@ -85,8 +87,8 @@ def ferbench_datasets() -> Iterator[Dataset]:
     protocols = (ProtocolRule("official", given_split("train", "val", "test")),)
     yield Dataset("faces", "Sixty squares", CLASSES, protocols, read, embedded=True)
     version, there = os.environ.get("VOTES", "1"), "VOTES" in os.environ
-    facts = {"embedded": there, "version": version, "how_to_get": "Ask us"}
-    yield Dataset("votes", "Votes", CLASSES, protocols, read_votes, **facts)  # type: ignore[arg-type]
+    facts: dict[str, Any] = {"embedded": there, "version": version, "how_to_get": "Ask us"}
+    yield Dataset("votes", "Votes", CLASSES, protocols, read_votes, **facts)
 
 
 @hookimpl

@@ -75,17 +75,19 @@ def _fold(loaded: Loaded, rule: ProtocolRule, fold: int) -> tuple[Audited, dict[
     sides, samples = make_sides(loaded, rule, fold), loaded.samples
     assert samples.hashes is not None  # every registered data set has them
     images, image = np.unique(samples.hashes, return_inverse=True)
-    real = "real" in sides.kinds.values()
+    kinds = set(sides.kinds.values())
     audited = Audited(
         rows=np.concatenate([sides.rows[name] for name in SIDES]),
         side=np.repeat(np.arange(len(SIDES)), [len(sides.rows[name]) for name in SIDES]),
-        labels=None if real else np.concatenate([strata(sides.targets[name]) for name in SIDES]),
+        labels=None
+        if kinds & {"real", "multi-hot"}
+        else np.concatenate([strata(sides.targets[name]) for name in SIDES]),
         image=image[np.concatenate([sides.rows[name] for name in SIDES])],
         images=len(images),
         classes=sides.classes,
     )
     counts: dict[Side, dict[str, float]] = {}
-    for name in () if real else SIDES:
+    for name in () if "real" in kinds else SIDES:
         values = expected_counts(sides.targets[name], len(sides.classes)).tolist()
         whole = [int(value) if value.is_integer() else round(value, 3) for value in values]
         counts[name] = dict(zip(sides.classes, whole, strict=True))
@@ -142,6 +144,8 @@ def _left_out(loaded: Loaded, facts: Mapping[str, Any]) -> list[str]:
     noise, near = facts["label_noise"], facts.get("near_duplicates")
     if facts["splits"]["train"]["classes"] is None:
         told.append("class balance, contradictory labels and label noise: the targets are no classes")
+    elif facts["whole"]["conflicting_groups"] is None:
+        told.append("contradictory labels, light by class and label noise: a sample has several classes, or none")
     else:
         if noise["votes"] is None:
             told.append("label noise by votes: the data set keeps no annotators' votes")

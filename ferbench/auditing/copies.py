@@ -18,8 +18,8 @@ class Audited:
     """The samples of one fold, m of them: those of train, then val, then test.
 
     ``rows``: int64 [m], their places in the data set. ``side``: int64 [m], 0, 1 or 2. ``labels``: int64 [m], class, or
-    the strongest of several; None for a regression. ``image``: int64 [m], equal for identical pixels, from 0 to
-    ``images`` - 1 over the whole data set.
+    the most probable one; None for a regression, and where several classes hold at once. ``image``: int64 [m], equal
+    for identical pixels, from 0 to ``images`` - 1 over the whole data set.
     """
 
     rows: np.ndarray
@@ -40,8 +40,8 @@ def copies_within(audited: Audited, chosen: np.ndarray) -> dict[str, Any]:
 
     ``exact_duplicates``: samples minus distinct images. ``duplicate_groups``: images that occur more than once, and
     ``samples_in_groups`` all their samples. ``conflicting_groups``: those whose samples have several labels, in
-    ``conflicting_samples`` samples, and ``conflicting_pairs`` pairs of samples whose labels differ; None for a
-    regression.
+    ``conflicting_samples`` samples, and ``conflicting_pairs`` pairs of samples whose labels differ; None without
+    labels of one class.
     """
     _, image, sizes = np.unique(audited.image[chosen], return_inverse=True, return_counts=True)
     facts: dict[str, Any] = {

@@ -15,7 +15,7 @@ from ferbench.nouns.dataset import ProtocolRule
 from ferbench.store.files import read_object, write_json
 from ferbench.store.store import Store
 
-VERSION = 1
+VERSION = 2
 """Raised when an audit finds out other things than before: kept ones are then made anew."""
 
 

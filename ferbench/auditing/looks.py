@@ -10,11 +10,11 @@ import numpy as np
 from ferbench.auditing.copies import ACROSS, Audited
 from ferbench.auditing.near import FLAT
 from ferbench.auditing.pictures import Pictures
+from ferbench.data.light import whiskers
 from ferbench.nouns.emotions import Side
 
 SIDES: tuple[Side, ...] = ("train", "val", "test")
 DARK, BRIGHT = 20.0, 235.0
-WHISKER = 1.5
 BINS = 32
 
 
@@ -30,7 +30,7 @@ def outliers(audited: Audited, pictures: Pictures, ids: np.ndarray) -> dict[str,
     if not len(mean):
         return {"unreadable": len(seen), "listed": []}
     low, middle, high = (float(value) for value in np.quantile(mean, [0.25, 0.5, 0.75]))
-    fences = low - WHISKER * (high - low), high + WHISKER * (high - low)
+    fences = whiskers(mean)
     extreme = (mean < DARK) | (mean > BRIGHT)
     flat = deviation < FLAT
     strange = ~seen

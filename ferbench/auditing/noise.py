@@ -129,7 +129,7 @@ def confident_learning(scores: np.ndarray, labels: np.ndarray) -> tuple[float, n
     """Estimate the share of wrong labels from out-of-fold probabilities [n, k] and labels int64 [n].
 
     Returns it, the indices of the samples that are counted as wrong, and for each sample by how much another class
-    exceeds its own.
+    exceeds its own. They are those of cleanlab's rule ``confident_learning``, which is not needed for it.
     """
     count, k = scores.shape
     present = np.bincount(labels, minlength=k)

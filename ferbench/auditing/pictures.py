@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ferbench.data.light import brightness, grey_values
 from ferbench.data.registry import Loaded
 from ferbench.data.streaming import read_sample
 from ferbench.nouns.split import View
 
 SIDE = 48
 """Height and width of the small pictures. Copies that were scaled or recompressed look alike at this size."""
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in the brightness (ITU-R BT.601)."""
 _READERS = 2
 _CHUNK = 4096
 
@@ -27,7 +26,7 @@ Told = Callable[[str], None]
 class Pictures:
     """What n samples look like.
 
-    ``small``: uint8 [n, 48, 48], grey. ``mean`` and ``deviation``: float32 [n], of the grey values (0 to 255) at full
+    ``small``: uint8 [n, 48, 48], grey. ``mean`` and ``deviation``: float64 [n], of the grey values (0 to 255) at full
     size. ``sizes``: int64 [n, 2], height and width. ``readable``: bool [n]; all else is zero where it is False.
     """
 
@@ -49,8 +48,8 @@ def pictures_of(loaded: Loaded, rows: np.ndarray, told: Told) -> Pictures:
     count = len(rows)
     found = Pictures(
         small=np.zeros((count, SIDE, SIDE), np.uint8),
-        mean=np.zeros(count, np.float32),
-        deviation=np.zeros(count, np.float32),
+        mean=np.zeros(count),
+        deviation=np.zeros(count),
         sizes=np.zeros((count, 2), np.int64),
         readable=np.zeros(count, dtype=bool),
     )
@@ -58,10 +57,10 @@ def pictures_of(loaded: Loaded, rows: np.ndarray, told: Told) -> Pictures:
     for index, picture in enumerate(source):
         if picture is None:
             continue
-        grey = _grey(picture)
-        found.small[index] = _shrunk(grey)
-        found.mean[index], found.deviation[index] = grey.mean(), grey.std()
-        found.sizes[index] = grey.shape
+        one = (picture[(len(picture) - 1) // 2] if picture.ndim == 4 else picture)[None]
+        found.small[index] = _shrunk(grey_values(one)[0])
+        (found.mean[index],), (found.deviation[index],) = brightness(one)
+        found.sizes[index] = one.shape[1:3]
         found.readable[index] = True
         if array is None and (index + 1) % 5000 == 0:
             told(f"{index + 1:,} of {count:,} files read …")
@@ -70,14 +69,7 @@ def pictures_of(loaded: Loaded, rows: np.ndarray, told: Told) -> Pictures:
 
 def _as_they_are(array: np.ndarray, rows: np.ndarray) -> Pictures:
     small = array[rows]
-    parts = [small[i : i + _CHUNK].reshape(-1, SIDE * SIDE).astype(np.float32) for i in range(0, len(rows), _CHUNK)]
-    return Pictures(
-        small=small,
-        mean=np.concatenate([part.mean(axis=1) for part in parts]),
-        deviation=np.concatenate([part.std(axis=1) for part in parts]),
-        sizes=np.full((len(rows), 2), SIDE),
-        readable=np.ones(len(rows), dtype=bool),
-    )
+    return Pictures(small, *brightness(small), np.full((len(rows), 2), SIDE), np.ones(len(rows), dtype=bool))
 
 
 def _decoded(loaded: Loaded, rows: np.ndarray) -> Iterator[np.ndarray | None]:
@@ -93,17 +85,6 @@ def _decoded(loaded: Loaded, rows: np.ndarray) -> Iterator[np.ndarray | None]:
     with ThreadPoolExecutor(_READERS) as pool:
         for start in range(0, len(rows), _CHUNK):  # so that no more than these wait in memory
             yield from pool.map(read, rows[start : start + _CHUNK].tolist())
-
-
-def _grey(picture: np.ndarray) -> np.ndarray:
-    """Grey values, float32 [height, width], of [h, w], [h, w, channels], or the middle of [frames, h, w, channels]."""
-    if picture.ndim == 4:
-        picture = picture[(len(picture) - 1) // 2]
-    if picture.ndim == 2:
-        return picture.astype(np.float32)
-    if picture.shape[2] < len(LUMA):
-        return picture[:, :, 0].astype(np.float32)
-    return np.asarray(picture[:, :, :3] @ np.asarray(LUMA, np.float32), np.float32)
 
 
 def _shrunk(grey: np.ndarray) -> np.ndarray:

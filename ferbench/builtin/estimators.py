@@ -209,6 +209,6 @@ def _weights(data: TrainingData, name: str) -> np.ndarray:
 
 def _threads(count: int) -> Any:
     """Hold linear algebra to ``count`` threads. Predictions use one, so that they never depend on the machine."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     return threadpool_limits(count)

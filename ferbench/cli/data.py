@@ -105,7 +105,8 @@ def add(
         raise SettingsError([Problem(name, f"say where it lies: ferbench data add {name} PATH")])
     if trained_on or classes:
         raise SettingsError([Problem(name, "it is a data set; --trained-on and --classes are for weights")])
-    result = register(dataset, path, allow_partial, installed.dataset)
+    reader = installed.plugin_of("datasets", name).source_hash
+    result = register(dataset, path, allow_partial, installed.dataset, reader)
     if json:
         from json import dumps
 

@@ -50,6 +50,12 @@ def export(
     sampler: Annotated[
         str | None, typer.Option("-s", "--sampler", help="Export the training side as this sampler leaves it.")
     ] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="An option of the sampler, as in a run; may be repeated.", metavar="sampler.options.KEY=VALUE"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampler, as in a run.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples of each side.")] = None,
     ids_only: Annotated[bool, typer.Option("--ids-only", help="Ids and labels, no pictures.")] = False,
@@ -70,6 +76,8 @@ def export(
         ferbench data export demo@subject-disjoint cleaned --layout classes --split train
 
         ferbench data export fer2013 shared --ids-only
+
+        ferbench data export demo cleaned -s drop-outliers --set sampler.options.whisker=2
     """
     from ferbench.data.registry import load
     from ferbench.errors import DataError, Problem, SettingsError
@@ -78,24 +86,35 @@ def export(
     from ferbench.evaluating.setup import find_protocol
     from ferbench.plugins import discover
     from ferbench.running.cleaned import asked_of, parts_of
+    from ferbench.suites import parse_override
 
     if quality is not None and format is not Formats.jpeg:
         raise SettingsError([Problem("--quality", "it is for --format jpeg; PNG loses nothing")])
     if ids_only and private:
         raise SettingsError([Problem("--private", "it is for pictures, and --ids-only writes none")])
-    wanted = set(split or Sides)
+    wanted = tuple(split or Sides)
     if sampler is not None and Sides.train not in wanted:
         raise SettingsError([Problem("--sampler", "it changes the training side alone, which is not exported")])
+    if set and sampler is None:
+        raise SettingsError([Problem("--set", "it is for the options of a sampler: name one by --sampler")])
     installed = discover()
     dataset, protocol = installed.place(name)
     rule, loaded = find_protocol(dataset, protocol), load(dataset)
     if rule.name not in loaded.protocols:
         raise DataError(f"This copy of {dataset.name} does not offer {rule.name}: {', '.join(loaded.protocols)}.")
-    found = parts_of(loaded, rule, fold, limit, asked_of(installed, loaded, sampler, seed) if sampler else None)
+    overrides = [parse_override(text) for text in set or ()]
+    asked = asked_of(installed, loaded, sampler, seed, overrides) if sampler else None
+    found = parts_of(loaded, rule, fold, limit, asked)
     parts = [part for part in found if part.side in wanted]
     pictures = Pictures(format.value, size, quality or 95, frames, layout.value)
     allowed = not ids_only and (dataset.public or private)
-    about: dict[str, Any] = {"fold": fold, "sampler": sampler, "seed": seed if sampler else None, "limit": limit}
+    about: dict[str, Any] = {
+        "fold": fold,
+        "sampler": sampler,
+        "sampler_options": asked.options.model_dump(mode="json") if asked else None,
+        "seed": seed if sampler else None,
+        "limit": limit,
+    }
     done = write(loaded, rule, parts, folder, pictures if allowed else None, about)
     _tell(done, f"{dataset.name}@{rule.name}", json)
     if not allowed and not ids_only and not json:

@@ -75,6 +75,8 @@ def _ask_family(installed: Installed, name: str) -> None:
 
 
 def _facts(installed: Installed, kind: Kind, name: str) -> dict[str, Any]:
+    from ferbench.nouns.sampler import reads_of
+
     plugin = installed.plugin_of(kind, name)
     if kind == "models":
         return _model(installed, name)
@@ -87,7 +89,8 @@ def _facts(installed: Installed, kind: Kind, name: str) -> dict[str, Any]:
     if kind == "metrics":
         facts |= {"tasks": list(thing.tasks), "values": thing.kind, "higher_is_better": thing.higher_is_better}
     else:
-        facts |= {"options": thing.options.model_dump(mode="json"), "requires": _requires(thing)}
+        reads = [asdict(each) for each in reads_of(thing, thing.options)]
+        facts |= {"options": thing.options.model_dump(mode="json"), "requires": _requires(thing), "reads": reads}
     return facts | {"paper": asdict(thing.paper) if thing.paper else None}
 
 

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -61,6 +62,10 @@ def walk_download(
             yield from _file(source, PurePosixPath(source.name), source.name, rules)
 
 
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb", buffering=0)
+
+
 def _folder(root: Path, rules: _Rules) -> Iterator[DownloadEntry]:
     found = False
     for path in sorted(root.rglob("*")):
@@ -72,7 +77,7 @@ def _folder(root: Path, rules: _Rules) -> Iterator[DownloadEntry]:
         inside = PurePosixPath(path.relative_to(root).as_posix())
         label = f"{root.name}/{inside}"
         if not _is_archive(inside):
-            yield DownloadEntry(label, inside, lambda path=path: path.open("rb", buffering=0))  # type: ignore[misc]
+            yield DownloadEntry(label, inside, partial(_opened, path))
         elif rules.expand(inside):
             yield from _file(path, inside, label, rules)
     if not found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ferbench.data.csv_text import csv_lines
 from ferbench.errors import DataError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _.+-]{0,39}")
@@ -116,7 +115,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines that are not blank, with their numbers; commas, semicolons or tabs part the cells."""
+    """Lines that are not blank, with their numbers."""
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path.")
     if path.stat().st_size > MOST_BYTES:
@@ -127,19 +126,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} is no text in UTF-8 (byte {error.start:,}). Save it again as CSV in UTF-8.") from None
     if "\0" in text:
         raise DataError(f"{path} is no text: it holds zero bytes.")
-    first = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    empty = True
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                empty = False
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}.") from None
-    if empty:
-        raise DataError(f"{path} is empty.")
+    return csv_lines(text, str(path))
 
 
 def _some(ids: Sequence[str]) -> str:

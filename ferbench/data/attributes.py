@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ferbench.data.cache import disk_faults
+from ferbench.data.cache import disk_faults, exclusive
+from ferbench.data.light import brightness
 from ferbench.data.registry import Loaded, dataset_root
 from ferbench.data.slicing import Attribute
 from ferbench.data.streaming import read_sample
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
-from ferbench.nouns.dataset import Dataset
+from ferbench.nouns.dataset import DEALT_AS, Dataset
 from ferbench.nouns.split import View
 
 FILE = "attributes.parquet"
@@ -69,25 +70,26 @@ def outdated(loaded: Loaded) -> str:
 
 def register(loaded: Loaded, attributes: Mapping[str, Attribute]) -> None:
     """Keep attributes of a copy's samples; those of the same names are replaced, those of another copy dropped."""
-    _write(loaded.dataset, loaded.fingerprint, registered(loaded) | dict(attributes))
+    with exclusive(dataset_root(loaded.dataset)):
+        _write(loaded.dataset, loaded.fingerprint, registered(loaded) | dict(attributes))
 
 
 def remove(dataset: Dataset, names: Sequence[str]) -> tuple[str, ...]:
     """Forget attributes (``all``: every one); return their names. Raises UnknownNameError for one that is not there."""
-    before = kept(dataset)
-    known = dict(before.attributes or {})
-    gone = tuple(known) if "all" in names else tuple(dict.fromkeys(names))
-    for name in gone:
-        if name not in known:
-            told = ", ".join(known) or "none"
-            raise UnknownNameError(
-                f"{dataset.name} has no attribute {name!r}.{did_you_mean(name, known)} Known: {told}."
-            )
-    left = {name: attribute for name, attribute in known.items() if name not in gone}
-    if left:
-        _write(dataset, before.fingerprint, left)
-    else:
-        with disk_faults(dataset_root(dataset)):
+    with exclusive(dataset_root(dataset)):
+        before = kept(dataset)
+        known = dict(before.attributes or {})
+        gone = tuple(known) if "all" in names else tuple(dict.fromkeys(names))
+        for name in gone:
+            if name not in known:
+                told = ", ".join(known) or "none"
+                raise UnknownNameError(
+                    f"{dataset.name} has no attribute {name!r}.{did_you_mean(name, known)} Known: {told}."
+                )
+        left = {name: attribute for name, attribute in known.items() if name not in gone}
+        if left:
+            _write(dataset, before.fingerprint, left)
+        else:
             (dataset_root(dataset) / FILE).unlink(missing_ok=True)
     return gone
 
@@ -117,7 +119,7 @@ def from_names(names: Sequence[str], slices: Sequence[str], rule: str) -> Attrib
 def own_names(loaded: Loaded) -> tuple[str, ...]:
     """What the data set itself knows of every sample: groups, single columns, its own sides, brightness of pictures."""
     samples = loaded.samples
-    single = [name for name, values in samples.columns.items() if values.ndim == 1]
+    single = [name for name, values in samples.columns.items() if values.ndim == 1 and name != DEALT_AS]
     names = [*samples.groups, *single, *(["origin"] if samples.origin is not None else [])]
     return tuple(dict.fromkeys([*names, *([BRIGHTNESS] if loaded.dataset.modality != "eeg" else [])]))
 
@@ -134,18 +136,17 @@ def own_values(loaded: Loaded, name: str) -> np.ndarray:
         raise UnknownNameError(
             f"{loaded.dataset.name} has no {name!r} of its own.{hint} It has: {', '.join(known) or 'nothing'}."
         )
-    return brightness(loaded)
+    return mean_brightness(loaded)
 
 
-def brightness(loaded: Loaded) -> np.ndarray:
-    """The mean pixel (0 to 255) of each picture or clip, float32 [n]; a data set that streams is read through."""
+def mean_brightness(loaded: Loaded) -> np.ndarray:
+    """The mean grey value (0 to 255) of each picture or clip, float32 [n]; a data set that streams is read through."""
     first = loaded.dataset.inputs[0]
     if loaded.inputs is not None:
-        pixels = loaded.inputs[first]
-        return np.asarray(pixels.reshape(len(pixels), -1).mean(axis=1), dtype=np.float32)
+        return brightness(loaded.inputs[first])[0].astype(np.float32)
     rng = np.random.default_rng(0)
     read = (read_sample(loaded, row, View(), rng)[first] for row in range(len(loaded.samples.ids)))
-    return np.array([np.mean(picture) for picture in read], dtype=np.float32)
+    return np.array([brightness(np.asarray(picture)[None])[0][0] for picture in read], dtype=np.float32)
 
 
 def _write(dataset: Dataset, fingerprint: str, attributes: Mapping[str, Attribute]) -> None:
@@ -156,7 +157,6 @@ def _write(dataset: Dataset, fingerprint: str, attributes: Mapping[str, Attribut
     table = pa.table({name: pa.array(attribute.names) for name, attribute in attributes.items()})
     table = table.replace_schema_metadata({"fingerprint": fingerprint, "attributes": described(attributes)})
     with disk_faults(root):
-        root.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=root)
         os.close(handle)
         try:

@@ -7,6 +7,7 @@ appear by renaming, so that two processes may write at once and a reader sees a 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -33,8 +34,8 @@ class Meta:
 
     ``protocols``: those that the copy offers, empty for all. ``arrays``: file name and size in bytes by role (``ids``,
     ``input image``, ``group subject``, …). ``root``: folder of a streamed set's files, empty otherwise. ``source``:
-    path, size and SHA-256 of the download, and the fingerprint of each data set on which it was built. ``corrupted``:
-    the files that cannot be read, "file: why".
+    path, size and SHA-256 of the download, that of the code which read it, and the fingerprint of each data set on
+    which it was built. ``corrupted``: the files that cannot be read, "file: why".
     """
 
     dataset: str
@@ -160,6 +161,19 @@ def _registered_before(root: Path) -> str:
     except DataError:
         return ""
     return meta.fingerprint if meta else ""
+
+
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Hold a folder alone among processes that ask for it so; others wait. For what is read, changed and written."""
+    with disk_faults(root):
+        root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / ".lock", os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ def remember(name: str, composition: Composition, find: Find) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+        Path(temporary).chmod(0o644)  # a lab shares its data
         Path(temporary).replace(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror or error}). Set FERBENCH_DATA elsewhere.") from None
@@ -51,23 +52,25 @@ def remember(name: str, composition: Composition, find: Find) -> None:
 def composition_of(argument: str) -> Composition:
     """What ``compose:ARGUMENT`` is made of: ``A+B``, or the name of a definition that a suite has.
 
-    Raises UnknownNameError for a name that no suite has defined on this machine.
+    Raises UnknownNameError for a name that no suite has defined on this machine, DataError for a damaged definition.
     """
     if "+" in argument:
         return validated(Composition, {"datasets": argument.split("+")}, f"{PREFIX}:{argument}")
     path = _definition(argument)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         known = sorted(file.stem for file in path.parent.glob("*.json"))
         raise UnknownNameError(
             f"There is no composed data set {argument!r} on this machine.{did_you_mean(argument, known)} Write "
             f"{PREFIX}:A+B, or run a suite that has a table [compose.{argument}]: it stays known from then on."
         ) from None
-    try:
-        return validated(Composition, json.loads(text), str(path))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}). Delete it, and run the suite that defines it again.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}). Mend its permissions, or delete it, and run the suite that defines it "
+            "again."
+        ) from None
+    return validated(Composition, plain, str(path))
 
 
 def compose(name: str, composition: Composition, find: Find) -> Dataset:

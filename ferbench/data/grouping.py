@@ -1,7 +1,7 @@
 """Division of samples into parts that share no picture and no group, alike in their classes.
 
 Parts depend on the samples' pixels and a seed alone: neither on the order of the samples nor on the version of a
-random number generator.
+random number generator. Of a data set made of another one's pictures it is that one's pixels that count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ferbench.errors import DataError
-from ferbench.nouns.dataset import Samples
+from ferbench.nouns.dataset import DEALT_AS, Samples
 
 
 def strata(targets: np.ndarray) -> np.ndarray:
@@ -67,8 +67,9 @@ def _ordered(samples: Samples, rows: np.ndarray, by: Sequence[str], seed: int) -
 
     Whoever takes every k-th of them gets a stratified sample: they are ordered by class, then by size.
     """
-    keys = _keys(samples)[rows]
-    parts = _joined(keys, [group_values(samples, name)[rows] for name in by])
+    pixels = _keys(samples)[rows]
+    keys = samples.columns[DEALT_AS][rows] if DEALT_AS in samples.columns else pixels
+    parts = _joined([pixels, keys], [group_values(samples, name)[rows] for name in by])
     count = int(parts.max()) + 1 if len(parts) else 0
     classes = strata(samples.targets[rows])
     width = int(classes.max()) + 1 if len(classes) else 1
@@ -78,9 +79,9 @@ def _ordered(samples: Samples, rows: np.ndarray, by: Sequence[str], seed: int) -
     return parts, np.lexsort((_mixed(lowest, seed), table.sum(axis=1), table.argmax(axis=1)))
 
 
-def _joined(keys: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
+def _joined(keys: Sequence[np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
     """Number the sets of samples that are linked by an equal key or an equal group (empty text links nothing)."""
-    links = [np.unique(keys, return_inverse=True)[1]]
+    links = [np.unique(each, return_inverse=True)[1] for each in keys]
     for values in groups:
         link = np.unique(values, return_inverse=True)[1]
         alone = values == ""
@@ -90,7 +91,7 @@ def _joined(keys: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
     while before is None or not np.array_equal(labels, before):
         before = labels
         for link in links:
-            lowest = np.full(int(link.max(initial=-1)) + 1, len(keys), dtype=np.int64)
+            lowest = np.full(int(link.max(initial=-1)) + 1, len(link), dtype=np.int64)
             np.minimum.at(lowest, link, labels)
             labels = lowest[link]
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -9,9 +9,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ferbench.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 BLOCK = 1 << 20
 _PACKED = 1 << 16
@@ -70,8 +73,9 @@ class Gunzip(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill ``buffer``. Raises zlib.error on damage, EOFError where the stream ends too early."""
+        room = memoryview(buffer)
         data = b""
         while not data:
             if self._zlib.eof:  # the end, padding, or another gzip stream in the same file
@@ -85,9 +89,9 @@ class Gunzip(io.RawIOBase):
                 continue
             if self._zlib.eof:
                 self._zlib = zlib.decompressobj(wbits=31)
-            data = self._zlib.decompress(self._input, len(buffer))
+            data = self._zlib.decompress(self._input, len(room))
             self._input = self._zlib.unused_data if self._zlib.eof else self._zlib.unconsumed_tail
-        buffer[: len(data)] = data
+        room[: len(data)] = data
         return len(data)
 
 
@@ -102,10 +106,11 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer)
         with damage(self._label):
-            data = self._stream.read(len(buffer)) or b""
-        buffer[: len(data)] = data
+            data = self._stream.read(len(room)) or b""
+        room[: len(data)] = data
         self._count += len(data)
         if self._unpacks:
             self._meter.add_bytes(len(data))

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ferbench.errors import PluginError
-from ferbench.nouns.dataset import Dataset, Parsed, Samples
+from ferbench.nouns.dataset import DEALT_AS, Dataset, Parsed, Samples
 from ferbench.nouns.emotions import Modality
 
 
@@ -73,6 +73,8 @@ def _samples(dataset: Dataset, samples: Samples) -> Samples:
     columns = _plain(samples.columns)
     if "votes" in columns:
         _votes(columns["votes"], (count, len(dataset.classes)))
+    if DEALT_AS in columns:
+        _demand(columns[DEALT_AS].dtype == np.uint64, f"the column {DEALT_AS!r} is not uint64 [n]")
     if "box" in columns:
         _demand(columns["box"].shape == (count, 4) and columns["box"].dtype.kind == "i", "boxes are no integers [n, 4]")
     for name, values in {"origin": origin, **groups, **columns}.items():

@@ -20,6 +20,9 @@ from ferbench.nouns.reference import resolve
 if TYPE_CHECKING:
     import numpy as np
 
+READER = "reader"
+"""The key of :attr:`Meta.source` whose value is a hash of the code that read the download."""
+
 BASE = "built on "
 """Begins a key of :attr:`Meta.source`, before the folder of a data set on which this one was built."""
 
@@ -95,13 +98,17 @@ def folder_name(name: str) -> str:
 
 
 def add(
-    dataset: Dataset, path: Path | str, allow_partial: bool = False, find: Callable[[str], Dataset] | None = None
+    dataset: Dataset,
+    path: Path | str,
+    allow_partial: bool = False,
+    find: Callable[[str], Dataset] | None = None,
+    reader: str = "",
 ) -> Registered:
     """Check a download (file, archive or folder) and keep it, parsed. The same again is no error, and quick.
 
-    ``find`` returns an installed data set by its name, for those that build on another one. Raises DataError that
-    names what is wrong with the download; one that is incomplete or altered passes with ``allow_partial``, which marks
-    every row made from it.
+    ``find`` returns an installed data set by its name, for those that build on another one. ``reader`` is a hash of the
+    code that reads it: by other code the same download is read again. Raises DataError that names what is wrong with
+    the download; one that is incomplete or altered passes with ``allow_partial``, which marks every row made from it.
     """
     if dataset.embedded:
         raise DataError(f"{dataset.name!r} is made on first use; there is nothing to add.")
@@ -117,14 +124,18 @@ def add(
             known = _usable(dataset)
             if known and known.source.get("sha256") == identity.result()["sha256"]:
                 in_place = (not known.root or known.root == str(source)) and _base_unchanged(known)
-                if in_place and known.version == dataset.version and (allow_partial or not known.partial):
+                same_code = known.version == dataset.version and known.source.get(READER, "") == reader
+                if in_place and same_code and (allow_partial or not known.partial):
                     return _registered(dataset, known, already=True)
             base: dict[str, str] = {}
             context = ReadContext(allow_partial, lambda name: _registered_other(name, find, base))
             parsed = resolve(dataset.read)(source, context)
             if parsed.partial and not allow_partial:
                 raise DataError(_refusal(dataset, source, parsed.partial))
-            return _registered(dataset, _keep(dataset, parsed, source, lambda: {**identity.result(), **base}))
+            made_by = {READER: reader} if reader else {}
+            return _registered(
+                dataset, _keep(dataset, parsed, source, lambda: {**identity.result(), **base, **made_by})
+            )
     except OSError as error:
         raise DataError(f"{error.filename or source} cannot be read: {error.strerror or error}.") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,18 +18,21 @@ from ferbench.errors import DataError
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.emotions import LabelKind, Side
 from ferbench.nouns.sampler import Sample
-from ferbench.nouns.split import Split, Splits
+from ferbench.nouns.split import Split, Splits, View
 
 __all__ = [
     "ArraySplit",
     "StreamSplit",
     "copies_in",
     "count_folds",
+    "each_of",
     "limited",
     "limited_count",
     "make_splits",
     "with_sample",
 ]
+
+_TOGETHER = 256
 
 
 def make_splits(loaded: Loaded, rule: ProtocolRule, fold: int = 0) -> Splits:
@@ -38,9 +41,18 @@ def make_splits(loaded: Loaded, rule: ProtocolRule, fold: int = 0) -> Splits:
     return Splits(_side(loaded, sides, "train"), _side(loaded, sides, "val"), _side(loaded, sides, "test"), sides.notes)
 
 
-def copies_in(train: ArraySplit | StreamSplit, test: ArraySplit | StreamSplit) -> np.ndarray:
+def copies_in(train: Split, test: Split) -> np.ndarray:
     """Return for each sample of ``test`` whether its pixels occur in ``train``: bool [n]."""
     return np.isin(test.hashes, train.hashes)
+
+
+def each_of(split: Split, name: str, view: View | None = None) -> Iterator[np.ndarray]:
+    """Every sample's input ``name``, one after another; no more than a part of them is in memory at once."""
+    rng = np.random.default_rng(0)
+    step = _TOGETHER if isinstance(split, ArraySplit) else 1  # files may differ in size
+    for start in range(0, len(split), step):
+        rows = np.arange(start, min(start + step, len(split)))
+        yield from np.asarray(split.batch(rows, view or View(), rng).inputs[name])
 
 
 def limited_count(limit: int | float | None, whole: int) -> int:

@@ -54,10 +54,10 @@ def write_table(loaded: Loaded, path: Path) -> None:
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
     where the copy cannot be divided that way); the data set's groups and columns; ``origin`` (its own split);
-    ``source`` (file); ``brightness`` (mean pixel, of pictures in memory); ``pixel_hash`` (uint64, equal for identical
-    pixels); ``attribute_<name>`` (the slice of each registered attribute, empty where it is not known). The file's
-    metadata name the data set's ``classes`` (a JSON list), in whose order ``votes`` stand, the class counts of each
-    side (``COUNTS``), and the ``attributes`` with their slices in order. Raises StoreError when the disk refuses.
+    ``source`` (file); ``brightness`` (mean grey value, of pictures in memory); ``pixel_hash`` (uint64, equal for
+    identical pixels); ``attribute_<name>`` (the slice of each registered attribute, empty where it is not known). The
+    file's metadata name the data set's ``classes`` (a JSON list), in whose order ``votes`` stand, the class counts of
+    each side (``COUNTS``), and the ``attributes`` with their slices in order. Raises StoreError when the disk refuses.
     """
     known = attributes.registered(loaded)
     if not is_unchecked(path) and _attributes_of(path) == attributes.digest(known):
@@ -98,7 +98,7 @@ def _columns(loaded: Loaded, sides: Mapping[str, Sides | None]) -> dict[str, Any
         columns["origin"] = samples.origin
     columns.setdefault("source", loaded.files if loaded.files is not None else [loaded.source] * count)
     if loaded.inputs is not None and loaded.dataset.modality != "eeg":
-        columns.setdefault(attributes.BRIGHTNESS, attributes.brightness(loaded))
+        columns.setdefault(attributes.BRIGHTNESS, attributes.mean_brightness(loaded))
     columns["pixel_hash"] = samples.hashes
     return columns
 

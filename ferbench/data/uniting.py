@@ -11,11 +11,11 @@ from PIL import Image
 
 from ferbench.data.fingerprint import pixel_hashes
 from ferbench.data.registry import load
-from ferbench.data.splits import count_folds, make_splits
+from ferbench.data.splits import count_folds, each_of, make_splits
 from ferbench.errors import DataError, MissingDataError
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, ReadContext, Samples
 from ferbench.nouns.emotions import canonical
-from ferbench.nouns.split import Split, View
+from ferbench.nouns.split import Split
 
 MOST_BYTES = 2**31
 """A composed data set lies in memory as a whole while it is made: at most 2 GiB."""
@@ -79,7 +79,7 @@ def _joined(name: str, pieces: Sequence[Piece], size: int, colour: bool) -> np.n
     pictures = np.empty(shape, np.uint8)
     start = 0
     for piece in pieces:
-        for place, picture in enumerate(_pictures(piece), start):
+        for place, picture in enumerate(each_of(piece.split, "image"), start):
             pictures[place] = _fitted(picture, size, colour, piece)
         start += len(piece.split)
     return pictures
@@ -116,17 +116,7 @@ def _pieces(base: Dataset, rule: ProtocolRule, classes: Sequence[str]) -> Iterat
 
 def _smallest(pieces: Sequence[Piece]) -> int:
     """The smallest height or width, of a data set that streams: that of its first picture."""
-    return int(min(min(next(_pictures(piece)).shape[:2]) for piece in pieces))
-
-
-def _pictures(piece: Piece) -> Iterator[np.ndarray]:
-    """Every picture of a piece, uint8 [height, width] or [height, width, channels]."""
-    if piece.split.arrays is not None:
-        yield from piece.split.arrays["image"]
-        return
-    rng = np.random.default_rng(0)
-    for index in range(len(piece.split)):
-        yield piece.split.batch(np.array([index]), View(), rng).inputs["image"][0]
+    return int(min(min(next(each_of(piece.split, "image")).shape[:2]) for piece in pieces))
 
 
 def _fitted(picture: np.ndarray, size: int, colour: bool, piece: Piece) -> np.ndarray:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench.data.registry import Loaded
+from ferbench.data.splits import each_of
 from ferbench.errors import DataError
 from ferbench.evaluating.file_names import safe_names
 from ferbench.nouns.dataset import Dataset, ProtocolRule
@@ -25,7 +26,6 @@ from ferbench.nouns.split import Split, View
 from ferbench.store.files import disk_faults, write_text
 
 Layout = Literal["folders", "classes", "flat"]
-CHUNK = 256
 SUFFIX = {"png": "png", "jpeg": "jpg"}
 RESIZED = Image.Resampling.LANCZOS
 
@@ -136,7 +136,8 @@ def _write(loaded: Loaded, parts: Sequence[Part], fresh: Path, form: Pictures | 
         table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         table.writeheader()
         for part in parts:
-            pictures = _pictures(part.split, loaded.dataset.inputs[0], form) if form else None
+            view = View(frames=form.frames) if form else None
+            pictures = each_of(part.split, loaded.dataset.inputs[0], view) if form else None
             for row, sample in enumerate(part.split.ids.tolist()):
                 line = _line(part, row, sample, sources.get(sample, ""))
                 if pictures is not None and form is not None:
@@ -191,15 +192,6 @@ def _places(parts: Sequence[Part], form: Pictures) -> list[str]:
             above = {"folders": [part.side, label], "classes": [label], "flat": ["files"]}[form.layout]
             places.append("/".join([*above, names[len(places)]]))
     return places
-
-
-def _pictures(split: Split, name: str, form: Pictures) -> Iterator[np.ndarray]:
-    """Each sample's picture uint8 [height, width(, channels)], or clip [frames, height, width, channels]."""
-    view, rng = View(frames=form.frames), np.random.default_rng(0)
-    step = 1 if split.arrays is None else CHUNK  # files may differ in size
-    for start in range(0, len(split), step):
-        batch = split.batch(np.arange(start, min(start + step, len(split))), view, rng)
-        yield from np.asarray(batch.inputs[name])
 
 
 def _save(picture: np.ndarray, place: Path, form: Pictures) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ferbench.data.matching import shared_classes
 from ferbench.data.registry import Loaded, load
-from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, make_splits
+from ferbench.data.splits import copies_in, make_splits
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
@@ -154,10 +154,8 @@ def seen(setup: Setup, other: Loaded, test: Split) -> dict[str, int]:
 
     ``of`` is the number of test samples. Another protocol's test samples may have been trained on.
     """
-    assert isinstance(test, ArraySplit | StreamSplit)
     found = {"of": len(test)}
     for side, own in (("train", setup.splits.train), ("val", setup.splits.val)):
-        assert isinstance(own, ArraySplit | StreamSplit)
         same = copies_in(own, test)
         if other.dataset.name == setup.dataset.name:
             same |= np.isin(test.ids, own.ids)

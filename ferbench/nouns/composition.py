@@ -16,7 +16,8 @@ class Composition(Settings):
     ``datasets``: names of data sets of pictures with one label each, ``NAME`` or ``NAME@PROTOCOL``. ``classes``: the
     emotions that are kept, by canonical names in the order of the outputs; 6, 7 or 8 for a customary set of that size;
     empty: those that all the data sets have. ``size``: height and width to which pictures are brought (None: the
-    smallest side of any picture). ``colour``: three channels, else grey.
+    smallest side of any picture; of files, the first of each data set and side count). ``colour``: three channels, else
+    grey.
     """
 
     datasets: tuple[str, ...] = Field(min_length=2)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+DEALT_AS = "dealt_as"
+"""A column of :class:`Samples`."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """What is known of every sample of a data set, in its own order (n samples).
@@ -25,8 +29,9 @@ class Samples:
     ``groups``: subject, clip or trial by name, each [n]. ``columns``: further facts kept in the data set's table
     (action units, source), each [n] or [n, k]; ``votes`` among them are how many annotators chose each class, [n, k] in
     the order of the data set's classes; ``box`` is the part of each streamed picture that is read: left, top, right and
-    bottom in pixels, integers [n, 4], given to ``decode`` as ``view.box``. ``hashes``: uint64 [n], hash of each
-    sample's pixels; filled in when the data set is registered, equal for identical pixels.
+    bottom in pixels, integers [n, 4], given to ``decode`` as ``view.box``; ``dealt_as``, uint64 [n], are the ``hashes``
+    of the pictures of which these were made, so that protocols deal them to the same sides. ``hashes``: uint64 [n], of
+    each sample's pixels; filled in when the data set is registered, equal for identical pixels.
     """
 
     ids: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -97,15 +98,15 @@ def _audit(path: Path, protocol: str, division: str | None) -> dict[str, Any] | 
     return found if isinstance(found, dict) and found.get("division") == division else None
 
 
-def data_captions(about: AboutData) -> list[str]:
-    """The lines below a block."""
+def data_captions(about: AboutData, out: Path) -> list[str]:
+    """The lines below a block; ``out``: the folder of the results, which a command in them names."""
     captions = []
     if about.copies is not None and about.sizes is not None:
         shares = [f"{about.copies[name]:,} of {about.sizes[name]:,} {name} samples" for name in ("test", "val")]
         captions.append(f"Copies across sides: {' and '.join(shares)} have an identical copy in train.")
-    place = f"{about.dataset}@{about.protocol}"
     if about.audit is None:
-        captions.append(f"Near-duplicates were not looked for: `ferbench data audit {place} --out …` shows them here.")
+        command = shlex.join(["ferbench", "data", "audit", f"{about.dataset}@{about.protocol}", "--out", str(out)])
+        captions.append(f"Near-duplicates were not looked for: `{command}` shows them here.")
     elif about.audit["near_pairs"] is not None:
         across = about.audit["across"]
         captions.append(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from ferbench.store.files import read_object
 
 Tested = tuple[Scored, Mapping[str, Any]]
 """Test predictions of one training, and what its evaluation notes beside them."""
+
+Place = tuple[str, str, str]
+"""A test side: data set, protocol, and the fingerprint of the copy."""
 
 
 @dataclass(frozen=True)
@@ -51,32 +55,49 @@ def transfer_matrix(outs: Sequence[Path], metric: Metric, run: str | None = None
     Evaluations with the chosen weights and the recipe's own views count, no others. Raises StoreError when a file is
     damaged or the metric cannot be computed.
     """
-    found = []
+    found: list[tuple[Row, dict[Place, list[Tested]]]] = []
     for row in collect(outs, run).rows:
-        if row.facts["task"] not in metric.tasks:
-            continue
-        key = row.key
-        own = f"{key['dataset']}@{key['protocol']}"
-        name = row.name or row.model + (f" + {key['sampler']}" if key["sampler"] != "plain" else "")
-        fields: dict[str, list[Tested]] = {own: [(scored, {}) for scored in row.scored], **_elsewhere(row, metric.name)}
-        found += [_field(name, own, tested, metric, of, row.id) for tested, of in fields.items()]
-    return found
+        if row.facts["task"] in metric.tasks:
+            own: dict[Place, list[Tested]] = {_own_place(row): [(scored, {}) for scored in row.scored]}
+            found.append((row, own | _elsewhere(row, metric.name)))
+    names = _named({place for _, fields in found for place in fields})
+    return [
+        _field(_method(row), names[_own_place(row)], names[place], metric, of, row.id)
+        for row, fields in found
+        for place, of in fields.items()
+    ]
 
 
-def _elsewhere(row: Row, metric: str) -> dict[str, list[Tested]]:
-    """What each cell scored on other data sets to which the metric applies, by ``NAME@PROTOCOL``."""
-    found: dict[str, list[Tested]] = {}
-    own = (row.key["dataset"], row.key["protocol"])
+def _own_place(row: Row) -> Place:
+    return row.key["dataset"], row.key["protocol"], row.key["fingerprint"]
+
+
+def _method(row: Row) -> str:
+    return row.name or row.model + (f" + {row.key['sampler']}" if row.key["sampler"] != "plain" else "")
+
+
+def _named(places: Collection[Place]) -> dict[Place, str]:
+    """``NAME@PROTOCOL`` of each; with the beginning of its fingerprint where the data set came in several copies."""
+    copies = Counter((dataset, protocol) for dataset, protocol, _ in places)
+    return {
+        place: f"{place[0]}@{place[1]}" + (f" (copy {place[2][:8]})" if copies[place[:2]] > 1 else "")
+        for place in places
+    }
+
+
+def _elsewhere(row: Row, metric: str) -> dict[Place, list[Tested]]:
+    """What each cell scored on other test sides to which the metric applies."""
+    found: dict[Place, list[Tested]] = {}
     for cell in row.cells:
         for key in cell.folder.evaluations():
             facts = read_object(cell.folder.path / "evaluations" / key / "evaluation.json")
-            there = (facts["dataset"], facts["protocol"])
-            computed = metric in cell.folder.metrics(key).get("test", {})
-            if there != own and facts["weights"] == "best" and facts["tta"] == _own_views(cell) and computed:
+            there = (facts["dataset"], facts["protocol"], facts["fingerprint"])
+            usual = facts["weights"] == "best" and facts["tta"] == _own_views(cell)
+            if there != _own_place(row) and usual and metric in cell.folder.metrics(key).get("test", {}):
                 test = cell.folder.predictions(key).side("test")
                 order = np.argsort(test.ids)
                 scored = Scored(test.targets[order], test.scores[order].astype(np.float64), test.classes)
-                found.setdefault("@".join(there), []).append((scored, facts))
+                found.setdefault(there, []).append((scored, facts))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,29 +11,34 @@ import numpy as np
 from ferbench.data.registry import Loaded, load
 from ferbench.data.sampling import common
 from ferbench.data.splits import limited, make_splits, with_sample
-from ferbench.errors import DataError, MissingDataError, UnknownNameError
+from ferbench.errors import DataError, MissingDataError, Problem, SettingsError, UnknownNameError
 from ferbench.evaluating.exporting import Part
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.requirement import requirements_of
-from ferbench.nouns.sampler import Sample, reads_of
+from ferbench.nouns.sampler import Sample, Sampler, reads_of
+from ferbench.nouns.settings import Options, revised
 from ferbench.nouns.split import Split
 from ferbench.plugins import Installed
+from ferbench.suites import Override, under
 
 if TYPE_CHECKING:
     from ferbench.running.fitting import Asked
 
+ROOT = "sampler.options."
 
-def asked_of(installed: Installed, loaded: Loaded, name: str, seed: int) -> Asked:
-    """An installed sampler with its own options, to be asked outside of a run, and the data sets that it reads.
 
-    As in a run, those that have none of the samples are not there. Raises UnknownNameError, and MissingDataError for a
-    data set that it cannot do without.
+def asked_of(installed: Installed, loaded: Loaded, name: str, seed: int, overrides: Sequence[Override] = ()) -> Asked:
+    """An installed sampler, to be asked outside of a run, and the data sets that it reads.
+
+    As in a run, those that have none of the samples are not there; ``overrides`` are of its options. Raises
+    UnknownNameError, SettingsError, and MissingDataError for a data set that it cannot do without.
     """
     from ferbench.running.fitting import Asked  # it imports torch
 
     sampler = installed.sampler(name)
+    options = _options(sampler, overrides)
     readable = {}
-    for each in reads_of(sampler, sampler.options):
+    for each in reads_of(sampler, options):
         try:
             other = load(installed.dataset(each.dataset))
         except (MissingDataError, UnknownNameError):
@@ -45,7 +51,17 @@ def asked_of(installed: Installed, loaded: Loaded, name: str, seed: int) -> Aske
             raise MissingDataError(
                 f"The sampler {name} reads {each.dataset}, which has none of the samples of {loaded.dataset.name}."
             )
-    return Asked(sampler, sampler.options, seed, readable)
+    return Asked(sampler, options, seed, readable)
+
+
+def _options(sampler: Sampler, overrides: Sequence[Override]) -> Options:
+    """The sampler's options with those changes. Raises SettingsError for what concerns anything else."""
+    strange = [each for each in overrides if not each.key.startswith(ROOT) or each.scope not in ("", sampler.name)]
+    if strange:
+        here = f"only options of the sampler {sampler.name} matter here: {ROOT}KEY=VALUE"
+        raise SettingsError([Problem(str(each), here) for each in strange])
+    changes = under(ROOT.rstrip("."), overrides, sampler.name)
+    return revised(sampler.options, changes, "sampler.options")
 
 
 def parts_of(

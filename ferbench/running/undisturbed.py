@@ -58,7 +58,7 @@ def _leave_autocast(stack: contextlib.ExitStack) -> None:
 
 def _cuda_devices() -> list[int]:
     """The GPUs whose generators have a state; looking must not start CUDA."""
-    started: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    started: bool = torch.cuda.is_initialized()
     return list(range(torch.cuda.device_count())) if started else []
 
 

@@ -34,11 +34,11 @@ from ferbench.training.precision import seed_everything
 from ferbench.training.prepare import crops_of
 from ferbench.training.pruning import Masks, found, hold, pruned
 from ferbench.training.schedule import LearningRate
+from ferbench.training.stateful import State, stateful
 from ferbench.training.step import Stepper, training_step
 from ferbench.training.tally import Tally
 from ferbench.training.terms import Term, make_terms, with_terms
 
-State = dict[str, Any]
 Stepped = tuple[float, StepResult, torch.Tensor, int]
 """A step's learning rate, its result, the targets of its batch and the number of its samples."""
 
@@ -223,7 +223,7 @@ class StageRun:
         return replace(batch, index=index, weight=batch_weights(own, self.of_classes, batch.target))
 
     def _state(self) -> State:
-        stateful = hasattr(self.objective, "state_dict")
+        owner = stateful(self.objective)
         return {
             "progress": self.progress.plain(),
             "best": self.progress.best,
@@ -231,7 +231,7 @@ class StageRun:
             "optimizer": self.optimizer.state_dict(),
             "rate": self.rate.state(),
             "average": self.average.state_dict() if self.average else None,
-            "objective": self.objective.state_dict() if stateful else None,  # type: ignore[attr-defined]
+            "objective": None if owner is None else owner.state_dict(),
         }
 
     def _restore(self, kept: State) -> None:
@@ -240,8 +240,8 @@ class StageRun:
         self.rate.restore(kept["rate"])
         if self.average:
             self.average.load_state_dict(kept["average"])
-        if kept["objective"] is not None:
-            self.objective.load_state_dict(kept["objective"])  # type: ignore[attr-defined]
+        if (owner := stateful(self.objective)) is not None:
+            owner.load_state_dict(kept["objective"])
 
 
 def look_ends(steps: int, val_every: float) -> list[int]:
@@ -273,7 +273,7 @@ def _of_classes(job: Job, stage: Stage, part: Part) -> torch.Tensor | None:
 
 
 def _averaged(net: nn.Module, decay: float) -> AveragedModel:
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = get_ema_multi_avg_fn(decay)
     return AveragedModel(net, multi_avg_fn=average, use_buffers=True)
 
 

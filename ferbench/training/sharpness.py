@@ -15,6 +15,7 @@ from torch import nn
 
 from ferbench.nouns.model import Objective
 from ferbench.nouns.optimizers import SAM
+from ferbench.training.stateful import stateful
 
 TINY = 1e-12
 """Added to the gradient's length, so that a gradient of nothing moves nothing."""
@@ -55,14 +56,13 @@ def buffers_kept(net: nn.Module) -> Iterator[None]:
 @contextmanager
 def state_kept(objective: Objective) -> Iterator[None]:
     """Undo what happens to the state of an objective within it (centres, counters), where it has any."""
-    if not hasattr(objective, "state_dict"):
-        yield
-        return
-    kept = deepcopy(objective.state_dict())
+    owner = stateful(objective)
+    kept = {} if owner is None else deepcopy(owner.state_dict())
     try:
         yield
     finally:
-        objective.load_state_dict(kept)  # type: ignore[attr-defined]
+        if owner is not None:
+            owner.load_state_dict(kept)
 
 
 @dataclass(frozen=True)

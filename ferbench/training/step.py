@@ -85,7 +85,7 @@ def _accumulate(stepper: Stepper, batch: Batch, context: StepContext, chunks: in
         with stepper.numerics.autocast():
             result = stepper.objective(stepper.net, piece, context)
         loss = result.loss * share
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total = loss.detach() if total is None else total + loss.detach()
         scores.append(result.scores.detach())
         for name, value in result.logs.items():

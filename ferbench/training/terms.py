@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain, count
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -17,8 +17,8 @@ from ferbench.nouns.losses import Term as TermSettings
 from ferbench.nouns.model import Objective, StepContext, StepResult
 from ferbench.nouns.split import Batch
 from ferbench.training.labels import main_class
+from ferbench.training.stateful import State, stateful
 
-State = dict[str, Any]
 Values = dict[str, torch.Tensor]
 
 
@@ -116,13 +116,16 @@ class WithTerms:
 
     def state_dict(self) -> State:
         """The objective's state and the terms'."""
-        inner = self.inner.state_dict() if hasattr(self.inner, "state_dict") else None
-        return {"inner": inner, "terms": [term.state_dict() for term in self.terms]}
+        owner = stateful(self.inner)
+        return {
+            "inner": None if owner is None else owner.state_dict(),
+            "terms": [term.state_dict() for term in self.terms],
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from a kept state."""
-        if state["inner"] is not None:
-            self.inner.load_state_dict(state["inner"])  # type: ignore[attr-defined]
+        if (owner := stateful(self.inner)) is not None:
+            owner.load_state_dict(state["inner"])
         for term, kept in zip(self.terms, state["terms"], strict=True):
             term.load_state_dict(kept)
 

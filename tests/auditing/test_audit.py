@@ -15,6 +15,7 @@ from PIL import Image
 from ferbench import Dataset, Parsed, ProtocolRule, Samples, given_split
 from ferbench.auditing.audit import audit
 from ferbench.auditing.noise import confident_learning
+from ferbench.data.attributes import mean_brightness
 from ferbench.data.registry import Loaded, add, load
 from tests.auditing.conftest import CLASSES, PROTOCOLS, faces
 
@@ -115,6 +116,14 @@ def test_brightness_that_gives_a_class_away_is_seen(made: Make) -> None:
     assert sum(light["sides"]["train"]["histogram"]) == 20
 
 
+def test_the_brightness_of_colours_is_that_of_the_attribute(made: Make) -> None:
+    loaded = made(np.random.default_rng(0).integers(0, 256, (40, 20, 20, 3), np.uint8))
+    by_attribute = mean_brightness(loaded)
+    found = audit(loaded, loaded.dataset.default_protocol)
+    assert found["outliers"]["mean"]["range"] == pytest.approx([by_attribute.min(), by_attribute.max()])
+    assert found["brightness"]["sides"]["train"]["mean"] == pytest.approx(by_attribute[:20].mean())
+
+
 def test_over_several_folds_copies_across_sides_are_added_up(made: Make) -> None:
     pictures = faces(45)
     pictures[[7, 20, 40]] = pictures[3]
@@ -144,6 +153,10 @@ def test_other_tasks_are_audited_as_far_as_it_means_something(made: Make, task: 
         assert any("the targets are no classes" in text for text in found["left_out"])
     else:
         assert set(train["classes"]) == set(CLASSES)
+    if task == "multi-label":
+        assert train["conflicting_groups"] is None and "classes" not in found["brightness"]
+        assert any("a sample has several classes, or none" in text for text in found["left_out"])
+        assert not any("votes" in text or "fewer than 25" in text for text in found["left_out"])
     if task == "soft-labels":
         assert train["conflicting_groups"] == 1
 
@@ -210,6 +223,21 @@ def test_confident_learning_counts_wrong_labels_of_a_good_classifier() -> None:
     assert error == pytest.approx((labels != truth).mean(), abs=0.02)
     assert Counter((labels != truth)[suspects].tolist())[True] > 0.9 * (labels != truth).sum()
     assert doubt[labels != truth].min() > doubt[labels == truth].max()
+
+
+def test_confident_learning_is_that_of_its_authors_package() -> None:
+    cleanlab = pytest.importorskip("cleanlab.count", exc_type=ImportError)
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 5, 1500)
+    labels = np.where(rng.random(1500) < 0.2, rng.integers(0, 5, 1500), truth)
+    scores = np.exp(rng.normal(size=(1500, 5)) + 2 * np.eye(5)[truth])
+    scores /= scores.sum(axis=1, keepdims=True)
+    error, suspects, _ = confident_learning(scores, labels)
+    joint, wrong = cleanlab.compute_confident_joint(
+        labels, scores, calibrate=True, return_indices_of_off_diagonals=True
+    )
+    assert sorted(wrong) == suspects.tolist()
+    assert error == pytest.approx(1 - np.trace(joint) / joint.sum(), abs=2e-3), "its counts are rounded"
 
 
 def test_a_class_of_one_side_alone_and_few_samples_do_not_stop_it(made: Make) -> None:

@@ -84,7 +84,7 @@ def test_it_fits_any_classes_channels_size_and_width(spec: NetSpec, width: int) 
 
 def test_every_parameter_of_the_network_learns() -> None:
     network = _small_cnn(width=8)
-    nn.functional.cross_entropy(network(torch.rand(7, 1, 48, 48)), torch.arange(7)).backward()  # type: ignore[no-untyped-call]
+    nn.functional.cross_entropy(network(torch.rand(7, 1, 48, 48)), torch.arange(7)).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().any()] == []
 
 

@@ -45,7 +45,8 @@ class Sound(nn.Module):
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(256, spec.classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(x))  # type: ignore[no-any-return]
+        logits: torch.Tensor = self.head(self.body(x))
+        return logits
 
 
 class FourClasses(Sound):
@@ -145,7 +146,8 @@ class Electrodes(nn.Module):
         self.head = nn.Sequential(nn.AdaptiveAvgPool1d(8), nn.Flatten(), nn.Linear(128, spec.classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(x))  # type: ignore[no-any-return]
+        logits: torch.Tensor = self.head(self.body(x))
+        return logits
 
 
 class Unseeded(Sound):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,8 +69,8 @@ BASE = Dataset(
 
 @pytest.fixture
 def look(data_root: Path) -> Callable[..., Outcome]:
-    def _look(check: str, **changes: object) -> Outcome:
-        dataset: Dataset = replace(BASE, **changes)  # type: ignore[arg-type]
+    def _look(check: str, **changes: Any) -> Outcome:
+        dataset: Dataset = replace(BASE, **changes)
         (rule,) = (rule for rule in DATASET if rule.check == check)
         installed = Installed(())
         return looked_at(rule, Subject(dataset, PluginInfo("made-up"), installed, lambda: installed))[0]

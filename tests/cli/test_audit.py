@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,9 @@ def ferbench_datasets():
 
 
 @pytest.fixture
-def private(install: object, data_root: Path) -> None:
+def private(install: Callable[..., Path], data_root: Path) -> None:
     """A data set whose pictures may not be published."""
-    install("private", PICTURES)  # type: ignore[operator]
+    install("private", PICTURES)
 
 
 def test_it_tells_copies_and_keeps_what_it_found(ferbench: Command, private: None, tmp_path: Path) -> None:

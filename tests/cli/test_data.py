@@ -55,6 +55,19 @@ def test_a_data_set_that_builds_on_another_one_needs_it_first(ferbench: Command,
     assert "named-toys is registered: 60 samples" in ferbench("data", "add", "named-toys", download).out
 
 
+def test_a_reader_that_has_changed_reads_the_same_download_again(ferbench: Command, data_root: Path) -> None:
+    plugin, path = data_root.parent / "own.py", data_root.parent / "own.txt"
+    source = "from ferbench import Dataset, hookimpl\n" + TOYS.replace('"toys"', '"own"')
+    path.write_text("60")
+    command = ("data", "add", "own", path, "--plugin", plugin, "--json")
+    plugin.write_text(source)
+    before = ferbench(*command).json["fingerprint"]
+    assert ferbench(*command).json["already"] is True
+    plugin.write_text(source.replace("np.arange(count) % 2", "1 - np.arange(count) % 2"))
+    mended = ferbench(*command).json
+    assert (mended["already"], mended["fingerprint"] != before) == (False, True)
+
+
 def test_a_download_is_added_once_and_then_known(ferbench: Command, download: Path) -> None:
     assert [row["state"] for row in ferbench("data", "status", "--json").json if row["name"] == "toys"] == ["missing"]
     added = ferbench("data", "add", "toys", download)

@@ -18,7 +18,7 @@ from tests.cli.conftest import Command
 
 PLUGIN = """
 from dataclasses import replace
-from ferbench import Parsed, ProtocolRule, Reads, Removed, Sample, Samples, given_split
+from ferbench import Options, Parsed, ProtocolRule, Reads, Removed, Sample, Samples, given_split
 
 HOSTILE = ["../../up", "/etc/passwd", "CON", "nul.png", "A", "a", "Ä/ö", "x" * 300, ".hidden", "-rf", "dot.", "a b\\n",
            "C:\\\\x", "..", "é" * 200]
@@ -86,6 +86,13 @@ def keep_known(train, context):
 def nothing(train, context):
     return Sample(removed=(Removed(tuple(train.ids.tolist()), "all of them"),))
 
+class Thin(Options):
+    keep: int = 10
+
+def thin(train, context):
+    import numpy as np
+    return Sample(indices=np.arange(context.options.keep))
+
 @hookimpl
 def ferbench_datasets():
     rules = (ProtocolRule("official", given_split("train", "val", "test"), allow_leak=True),
@@ -108,6 +115,7 @@ def ferbench_samplers():
     yield Sampler("needy", clean, requires={"teacher": "small-cnn"})
     yield Sampler("asks", keep_known, reads=(Reads("stranger", optional=True),))
     yield Sampler("insists", keep_known, reads=(Reads("stranger"),))
+    yield Sampler("thins", thin, options=Thin())
     yield Sampler("modest", clean, requires=lambda options: {}, streams=False)
 """
 
@@ -216,6 +224,35 @@ def test_a_sampler_whose_own_options_require_no_cell_needs_no_run(ferbench: Comm
     done = ferbench("data", "export", "grey", tmp_path / "out", "--sampler", "modest", "--ids-only")
     assert done.code == 0, done.err
     assert [row["id"] for row in rows_of(tmp_path / "out", "removed.csv")] == ["../../up"]
+
+
+def test_options_of_the_sampler_are_set_as_in_a_run(ferbench: Command, tmp_path: Path) -> None:
+    arguments = ("--sampler", "thins", "--ids-only", "--split", "train")
+    done = ferbench("data", "export", "grey", tmp_path / "out", *arguments, "--set", "sampler.options.keep=4")
+    assert done.code == 0, done.err
+    assert len(rows_of(tmp_path / "out")) == 4
+    facts = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert facts["sampler_options"] == {"keep": 4}
+    assert ferbench("data", "export", "grey", tmp_path / "own", *arguments).code == 0
+    assert len(rows_of(tmp_path / "own")) == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["-s", "thins", "--set", "sampler.options.kep=4"], "Did you mean 'keep'"),
+        (["-s", "thins", "--set", "sampler.options.keep=none"], "sampler.options.keep"),
+        (["-s", "thins", "--set", "clean:sampler.options.keep=4"], "only options of the sampler thins matter here"),
+        (["-s", "thins", "--set", "recipe.epochs=4"], "only options of the sampler thins matter here"),
+        (["--set", "sampler.options.keep=4"], "name one by --sampler"),
+    ],
+)
+def test_an_option_that_the_sampler_lacks_is_refused(
+    ferbench: Command, tmp_path: Path, given: list[str], words: str
+) -> None:
+    refused = ferbench("data", "export", "grey", tmp_path / "out", "--ids-only", *given)
+    assert refused.code == 2 and words in refused.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_data_set_without_any_of_the_samples_is_not_read(ferbench: Command, tmp_path: Path) -> None:

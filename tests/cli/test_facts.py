@@ -117,6 +117,12 @@ def test_everything_else_is_shown(ferbench: Command, name: str, kind: str) -> No
     assert f"{name}  ({kind}, plugin builtin)" in shown.out
 
 
+def test_a_sampler_is_shown_with_the_data_sets_that_it_reads(ferbench: Command) -> None:
+    plugin = ("--plugin", Path(__file__).parents[1] / "reads_plugin.py")
+    assert ferbench("show", "voted", *plugin, "--json").json["reads"] == [{"dataset": "votes", "optional": False}]
+    assert "- dataset votes, optional True" in ferbench("show", "voted-if-there", *plugin).out
+
+
 def test_a_name_that_nothing_has_is_refused_with_the_nearest(ferbench: Command) -> None:
     refused = ferbench("show", "smal-cnn")
     assert refused.code == 2

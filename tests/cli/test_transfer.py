@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import ferbench as ferbench_api
+from ferbench.store.files import read_object, write_json
+from ferbench.store.predictions import Predictions, write_predictions
 from ferbench.store.store import Store
 from tests.cli.conftest import Command
 from tests.contract import PLUGIN, Contract
@@ -95,6 +97,25 @@ def test_a_field_is_the_accuracy_of_the_stored_predictions(ferbench: Command, sc
     there = [field for field in fields if field["trained"] == "squares@official" != field["tested"]]
     shown = {tuple(field["classes"]): field["mean"] for field in there}
     assert shown == pytest.approx(by_hand)
+
+
+def test_two_copies_of_a_data_set_are_two_columns(ferbench: Command, scored: Path) -> None:
+    cell = next(cell for cell in Store(scored).cells if cell.record["row"]["dataset"] == "squares")
+    (there,) = (path for path in cell.path.glob("evaluations/*") if "demo" in (path / "evaluation.json").read_text())
+    other = there.with_name("another-copy")
+    shutil.copytree(there, other)
+    facts = read_object(other / "evaluation.json")
+    write_json(other / "evaluation.json", facts | {"fingerprint": "0123456789abcdef"})
+    found = cell.predictions(there.name).side("test")
+    rows = np.arange(40)
+    part = Predictions(np.full(40, "test"), found.ids[rows], found.targets[rows], found.scores[rows], found.classes)
+    write_predictions(other / "predictions.parquet", part)
+    shown = ferbench("transfer", "--out", scored, "--json").json
+    sizes = {field["tested"]: field["n"] for field in shown if field["trained"] == "squares@official"}
+    demo = f"demo@official (copy {facts['fingerprint'][:8]})"
+    assert set(sizes) == {"squares@official", "squares@two-classes", demo, "demo@official (copy 01234567)"}
+    assert (sizes[demo], sizes["demo@official (copy 01234567)"]) == (len(found.ids), 40)
+    assert {field["trained"] for field in shown} == {"squares@official", demo}
 
 
 def test_the_same_run_again_scores_nothing_anew(scored: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def toy_samples(count: int = COUNT) -> tuple[Samples, np.ndarray]:
 def toy_dataset(read: Callable[[Path | None, ReadContext], Parsed], **changes: object) -> Dataset:
     """A data set that is read by ``read``."""
     given = given_split("train", "val", "test")
-    facts = {
+    facts: dict[str, Any] = {
         "name": "toys",
         "description": "sixty small squares",
         "classes": CLASSES,
@@ -49,7 +50,7 @@ def toy_dataset(read: Callable[[Path | None, ReadContext], Parsed], **changes: o
         "licence": "Free",
         "how_to_get": "Ask for toys.txt",
     }
-    return Dataset(read=read, **(facts | changes))  # type: ignore[arg-type]
+    return Dataset(read=read, **(facts | changes))
 
 
 def read_toys(path: Path | None, context: ReadContext) -> Parsed:

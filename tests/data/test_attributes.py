@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +131,19 @@ def test_attributes_are_kept_replaced_and_removed(loaded: Loaded) -> None:
     assert attributes.remove(loaded.dataset, ["all"]) == ("age",)
     assert not attributes.registered(loaded)
     assert load(loaded.dataset).fingerprint == loaded.fingerprint, "the data set itself is as it was"
+
+
+def test_attributes_that_are_added_at_the_same_time_are_all_kept(loaded: Loaded) -> None:
+    names = [f"attribute {number}" for number in range(12)]
+    together = threading.Barrier(len(names))
+
+    def add_one(name: str) -> None:
+        together.wait()
+        attributes.register(loaded, {name: sliced(name, np.arange(COUNT) % 3)})
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(add_one, names))
+    assert sorted(attributes.registered(loaded)) == sorted(names)
 
 
 def test_attributes_of_another_copy_are_not_used_and_that_is_told(

@@ -244,6 +244,16 @@ def test_a_chosen_class_that_a_data_set_lacks_altogether_leaves_it_out_by_name()
         composed(base("one"), joy, classes=("anger", "fear"))
 
 
+def test_a_definition_is_there_for_everyone_and_a_damaged_one_is_named(data_root: Path) -> None:
+    remember("mine", Composition(datasets=("one", "two")), finder(base("one"), base("two")))
+    path = data_root / "composed" / "mine.json"
+    assert path.stat().st_mode & 0o777 == 0o644
+    for content in (b"\xff\xfe", b"{", b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"mine\.json cannot be read .*delete it, and run the suite"):
+            composition_of("mine")
+
+
 def test_names_are_checked() -> None:
     """A path is no name; an unknown one is answered with the nearest; two data sets are needed."""
     find = finder(base("one"), base("two"))

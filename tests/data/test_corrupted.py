@@ -11,7 +11,7 @@ import pytest
 
 from ferbench import DataError, Dataset, Parsed, PluginError, ReadContext, Samples, Suite, View
 from ferbench.auditing.pictures import pictures_of
-from ferbench.data.attributes import brightness
+from ferbench.data.attributes import mean_brightness
 from ferbench.data.registry import Loaded, add, load, status
 from ferbench.data.splits import make_splits
 from ferbench.running.corrupted import check_corrupted
@@ -109,9 +109,9 @@ def test_parts_of_one_picture_are_samples_of_their_own(tmp_path: Path) -> None:
     seen = train.batch(np.array([1, 0]), View(), np.random.default_rng(0)).inputs["image"]
     assert seen[:, 0].tolist() == [[12, 13], [11, 12]] and seen.shape == (2, 3, 2)
     # Rows 1 to 3 of columns i and i + 1: the mean of their middle row.
-    assert brightness(loaded).tolist() == [20.5 + left for left in (0, 1, 2, 3, 0, 5)]
+    assert mean_brightness(loaded).tolist() == [20.5 + left for left in (0, 1, 2, 3, 0, 5)]
     looked = pictures_of(loaded, np.arange(6), lambda text: None)
-    assert looked.readable.all() and looked.mean.tolist() == brightness(loaded).tolist()
+    assert looked.readable.all() and looked.mean.tolist() == mean_brightness(loaded).tolist()
 
 
 @pytest.mark.parametrize("boxes", [np.zeros((6, 4)), np.zeros((6, 3), np.int64)])

@@ -92,6 +92,32 @@ def test_what_the_reader_of_a_derived_set_says_stands_at_its_rows(toys: Dataset,
     assert "three sizes" not in make_sides(loud, toys.protocols[0], 0).notes
 
 
+def test_pictures_made_of_others_are_dealt_to_the_same_sides(toys: Dataset, tmp_path: Path) -> None:
+    """Scores on both are of the same test samples; but what is one picture now stays on one side."""
+    register(toys, tmp_path, "toys")
+    ends = {"black": 0, "same": 0}
+
+    def read(path: Path | None, context: ReadContext, keep: bool) -> Parsed:
+        base = context.registered("toys")
+        assert base.inputs is not None and base.samples.hashes is not None
+        columns = {"dealt_as": base.samples.hashes} if keep else {}
+        pictures = 255 - np.asarray(base.inputs["image"])
+        pictures[list(ends.values())] = 0
+        return Parsed(replace(base.samples, columns=columns, hashes=None), {"image": pictures})
+
+    def sides(dataset: Dataset) -> list[list[int]]:
+        loaded = load(dataset)
+        return [make_sides(loaded, dataset.protocols[1], 0).rows[side].tolist() for side in ("train", "val", "test")]
+
+    def made(keep: bool, name: str) -> Dataset:
+        return toy_dataset(lambda p, c: read(p, c, keep), name=name, embedded=True, bases=(toys,))
+
+    assert sides(made(True, "kept")) == sides(toys) != sides(made(False, "dealt-anew"))
+    train, _, test = sides(toys)
+    ends["black"], ends["same"] = train[0], test[0]
+    assert any({train[0], test[0]} <= set(side) for side in sides(made(True, "collapsed")))
+
+
 def test_files_of_a_streamed_base_are_given_with_their_whole_paths(tmp_path: Path) -> None:
     """What is made from them lies elsewhere."""
     folder = tmp_path / "numbers"

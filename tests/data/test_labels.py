@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,14 +27,14 @@ KINDS: list[LabelKind] = list(OF_KIND)
 Load = Callable[..., Loaded]
 
 
-def rule_of(kind: LabelKind, labels: np.ndarray | None = None, **changes: object) -> ProtocolRule:
+def rule_of(kind: LabelKind, labels: np.ndarray | None = None, **changes: Any) -> ProtocolRule:
     """The given division, trained on other labels."""
 
     def divide(samples: Samples) -> list[Fold]:
         fold = given_split("train", "val", "test")(samples)[0]
         return [Fold(fold.train, fold.val, fold.test, {"train": OF_KIND[kind] if labels is None else labels})]
 
-    return ProtocolRule(kind, divide, train_labels=kind, **changes)  # type: ignore[arg-type]
+    return ProtocolRule(kind, divide, train_labels=kind, **changes)
 
 
 def splits_of(load_made: Load, rule: ProtocolRule) -> Splits:

@@ -36,9 +36,9 @@ def test_what_is_added_is_loaded_unchanged(toys: Dataset, toys_file: Path) -> No
 
 def test_pixels_stay_on_disk_until_they_are_used(loaded: Loaded) -> None:
     assert loaded.inputs is not None
-    base = loaded.inputs["image"]
+    base: Any = loaded.inputs["image"]
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
-        base = base.base  # type: ignore[assignment]
+        base = base.base
     assert isinstance(base, np.memmap)
 
 

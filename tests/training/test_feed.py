@@ -107,7 +107,7 @@ def test_soft_targets_and_inputs_that_are_no_pictures_keep_their_form() -> None:
     np.testing.assert_array_equal(batch.inputs["signal"].numpy(), signal_values[BATCHES[0]])
     assert batch.target.dtype == torch.float32 and batch.target.shape == (3, 3)
     with pytest.raises(TrainingError, match=r"signal.* is a picture"):
-        feed.shapes().picture  # noqa: B018
+        _ = feed.shapes().picture
 
 
 def test_a_mapped_file_is_read_where_it_lies(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_terms_are_computed_in_float32_under_bf16() -> None:
         with numerics.autocast():
             result = objective(net, Batch({"x": features(seed=step)}, LABELS), CONTEXT)
     assert result.loss.dtype == centres_of(objective).dtype == torch.float32
-    result.loss.backward()  # type: ignore[no-untyped-call]
+    result.loss.backward()
     assert net.body.weight.grad is not None
 
 
@@ -168,7 +168,7 @@ def test_the_norm_of_parameters_is_added_once_a_step(
     stepper = Stepper(nets[0], with_term(settings, nets[0]), still, NUMERICS, False, SGD())
     result, _ = training_step(stepper, batch, CONTEXT, chunks)
     expected = plain()(nets[1], batch, CONTEXT).loss + 0.3 * norm(nets[1])
-    expected.backward()  # type: ignore[no-untyped-call]
+    expected.backward()
     torch.testing.assert_close(result.loss, expected.detach())
     assert float(result.logs["l2"]) == pytest.approx(float(norm(nets[1]).detach()), rel=1e-5)
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
@@ -192,7 +192,7 @@ def test_the_root_of_a_norm_of_nothing_has_a_finite_gradient() -> None:
     net = Head()
     nn.init.zeros_(net.head.bias)
     result = with_term(L2(patterns=("head.bias",), squared=False), net)(net, Batch({"x": features()}, LABELS), CONTEXT)
-    result.loss.backward()  # type: ignore[no-untyped-call]
+    result.loss.backward()
     assert net.head.bias.grad is not None and torch.isfinite(net.head.bias.grad).all()
 
 

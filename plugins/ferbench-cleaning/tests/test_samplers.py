@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ferbench_cleaning import ferbench_samplers
-from ferbench_cleaning.outliers import brightness, whiskers
+from ferbench_cleaning.outliers import light_of
 
 from ferbench import DataError, Facts, LabelKind, MissingDataError, Sample, SampleContext, Sampler, Split, View
 from ferbench.data.fingerprint import pixel_hashes
@@ -183,14 +183,10 @@ def test_each_rule_can_be_switched_off(outlying: ArraySplit) -> None:
     assert decide("drop-outliers", outlying, spread=0, whisker=1000).indices is None
 
 
-def test_whiskers_reach_one_and_a_half_interquartile_ranges() -> None:
-    assert whiskers(np.arange(101.0), 1.5) == (25 - 75, 75 + 75)
-
-
 def test_brightness_is_that_of_the_pixels() -> None:
     train = split_of(faces([1, 2, 3]), [0, 1, 2])
     for side in (train, streamed(train)):
-        means, spreads = brightness(side, np.random.default_rng(0))
+        means, spreads = light_of(side, np.random.default_rng(0))
         assert np.allclose(means, train.inputs["image"].mean(axis=(1, 2)), atol=1e-3)
         assert np.allclose(spreads, train.inputs["image"].std(axis=(1, 2)), atol=1e-3)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ def base(inputs: np.ndarray) -> tuple[Dataset, Parsed]:
     return dataset, parsed
 
 
-def crop(**options: object) -> Crop:
+def crop(**options: Any) -> Crop:
     """How faces are cut out, whole pictures where there is none."""
-    return replace(Crop("haar", "haar", size=20, policy="whole"), **options)  # type: ignore[arg-type]
+    return replace(Crop("haar", "haar", size=20, policy="whole"), **options)
 
 
 def faces_of(parsed: Parsed) -> np.ndarray:
@@ -102,6 +103,14 @@ def test_pictures_without_a_face_are_left_out_and_counted() -> None:
         "faces found by haar (white-squares 1) in 5 of 6 pictures",
         "1 picture without a face left out",
     )
+
+
+def test_faces_are_dealt_to_sides_as_their_pictures_are() -> None:
+    dataset, parsed = base(pictures())
+    hashes = np.arange(6, dtype=np.uint64)
+    parsed = replace(parsed, samples=replace(parsed.samples, hashes=hashes))
+    made = cropped(dataset, parsed, crop(policy="skip"), SQUARES)
+    assert made.samples.columns["dealt_as"].tolist() == [0, 1, 3, 4, 5]
 
 
 def test_pictures_without_a_face_are_taken_whole_and_counted() -> None:

@@ -49,8 +49,8 @@ def test_the_sampler_gives_what_grid_sample_gives_with_its_gradients() -> None:
     expected = functional.grid_sample(x, grid, align_corners=False)
     got = sampled(x, ours)
     assert torch.allclose(got, expected, atol=1e-5)
-    (got**2).sum().backward()  # type: ignore[no-untyped-call]
-    (expected**2).sum().backward()  # type: ignore[no-untyped-call]
+    (got**2).sum().backward()
+    (expected**2).sum().backward()
     assert ours.grad is not None
     assert theirs.grad is not None
     assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
@@ -74,7 +74,7 @@ def test_everything_learns_the_transformer_included() -> None:
     net = _built(MODELS["deep-emotion"])
     initialise(net, MODELS["deep-emotion"].recipe.init)
     loss = functional.cross_entropy(net(torch.rand(16, 1, 48, 48)), torch.arange(16) % 7)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     still = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().any()]
     assert [key for key in still if key != "features.7.bias"] == []  # batch normalisation cancels this one
 

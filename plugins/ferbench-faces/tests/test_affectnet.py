@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -80,10 +81,25 @@ def test_values_beyond_one_are_refused(good: Any, tmp_path: Path) -> None:
         reader.read_values(good.write_arrays(tmp_path), ReadContext())
 
 
+def test_what_is_not_a_number_is_no_valence(good: Any, tmp_path: Path) -> None:
+    root = good.write_arrays(tmp_path)
+    np.save(root / "train_set/annotations/4_val.npy", np.array("nan"))
+    np.save(root / "train_set/annotations/5_val.npy", np.array("0.5"))
+    with pytest.raises(DataError, match=r"train_set/images/4\.jpg has valence and arousal \[nan, "):
+        reader.read_values(root, ReadContext())
+
+
 def test_numbers_are_read_as_text_and_as_numbers(good: Any, tmp_path: Path) -> None:
     root = good.write_arrays(tmp_path)
     np.save(root / "train_set/annotations/4_exp.npy", np.int64(4))
     assert reader.read_expressions(root, ReadContext()).partial == ""
+
+
+def claim_terabytes(path: Path) -> None:
+    """Write the header of an array that no machine can hold, and eight bytes."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+        stream.write(bytes(8))
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -95,6 +111,12 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "complex": (lambda path: np.save(path, np.array(4 + 0j)), "4_exp.npy is damaged, or holds no single number"),
     "empty": (lambda path: path.write_bytes(b""), "4_exp.npy is damaged"),
+    "a claim of terabytes": (claim_terabytes, "4_exp.npy is damaged"),
+    "a broken header": (
+        lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00{garbage        "),
+        "4_exp.npy is damaged",
+    ),
+    "an archive": (lambda path: ZipFile(path, "w").close(), "4_exp.npy is damaged"),
 }
 
 
@@ -123,7 +145,8 @@ ROWS = {
     ),
     "label": (["0/0003.jpg", "4", "6", "40", "44", "", "12", "0", "0"], r"line 5: the expression 12 is not 0 to 10"),
     "box": (["0/0003.jpg", "4", "6", "0", "44", "", "3", "0", "0"], r"0/0003\.jpg has an expression, but no box"),
-    "twice": (["2/0002.jpg", "4", "6", "40", "44", "", "2", "0", "0"], r"names pictures twice: .*2/0002\.jpg"),
+    "large box": (["0/0003.jpg", "4", "6", "9" * 20, "44", "", "3", "0", "0"], "line 5: no picture can hold .* box"),
+    "twice": (["2/0002.jpg", "4", "6", "40", "44", "", "2", "0", "0"], r"pictures come twice: .*2/0002\.jpg"),
     "outside": (["../../x.jpg", "4", "6", "40", "44", "", "2", "0", "0"], "leads outside"),
 }
 
@@ -153,7 +176,7 @@ def test_counts_and_corrupted_pictures_are_told(good: Any, tmp_path: Path) -> No
     root = good.write_arrays(tmp_path)
     (root / "val_set/images/40.jpg").write_bytes(b"")
     found = reader.read_expressions(root, ReadContext())
-    assert found.partial == "train has 31 samples of 32 (neutral 3 of 4)"
+    assert found.partial == "train has 31 samples instead of 32 (neutral 3 of 4)"
     assert found.corrupted == ("val_set/images/40.jpg: the file is empty",)
 
 

@@ -353,6 +353,20 @@ def test_a_damaged_frame_of_a_clip_is_named(few: Path) -> None:
         lab_ck_clips.decode(frame.with_name("S130_007_00000004.png"), View(), np.random.default_rng(0))
 
 
+def test_a_clip_with_a_damaged_frame_is_left_out_and_the_frame_counted(few: Path) -> None:
+    frame = few / "cohn-kanade-images" / "S130" / "007" / "S130_007_00000002.png"
+    frame.write_bytes(frame.read_bytes()[:40])
+    copy = lab_ck_clips.read(few, CONTEXT)
+    (fault,) = copy.corrupted
+    assert "S130_007_00000002.png: " in fault and len(copy.samples.ids) == 11
+
+
+def test_damaged_landmarks_of_any_frame_of_a_clip_are_refused(few: Path) -> None:
+    (few / "Landmarks" / "S130" / "007" / "S130_007_00000002_landmarks.txt").write_text("1 2")
+    with pytest.raises(DataError, match=r"S130_007_00000002_landmarks\.txt does not hold 68 landmarks"):
+        lab_ck_clips.read(few, CONTEXT)
+
+
 def test_clips_need_labels(few: Path) -> None:
     with pytest.raises(DataError, match="holds frames of CK\\+ but no emotion labels"):
         lab_ck_clips.read(few / "cohn-kanade-images", CONTEXT)

@@ -116,13 +116,15 @@ def test_an_emotion_that_is_no_number_is_refused_with_its_file(few: Path, value:
     ("content", "message"),
     [
         ("<session><track>", r"Sessions/3/session\.xml is no XML that can be read"),
+        ('<?xml version="1.0" encoding="none"?><session/>', r"Sessions/3/session\.xml is no XML that can be read"),
         ('<!DOCTYPE s [<!ENTITY a "b">]><s>&a;</s>', r"Sessions/3/session\.xml is refused: it defines entities"),
     ],
 )
 def test_a_damaged_or_hostile_description_is_refused(few: Path, content: str, message: str) -> None:
-    (few / "Sessions" / "3" / "session.xml").write_text(content)
-    with pytest.raises(DataError, match=message):
-        read(few, CONTEXT)
+    for encoding in ("utf-8", "utf-16"):
+        (few / "Sessions" / "3" / "session.xml").write_text(content, encoding=encoding)
+        with pytest.raises(DataError, match=message):
+            read(few, CONTEXT)
 
 
 def test_damaged_and_short_videos_are_named(few: Path) -> None:

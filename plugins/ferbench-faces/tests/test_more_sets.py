@@ -81,7 +81,9 @@ EXPW_FAULTS = {
     "columns": ("angry_0.jpg 0 5 0 30", "line 2: 'angry_0.jpg 0 5 0 30' is no face: name, number, top"),
     "label": ("angry_0.jpg 1 5 0 30 45 90 7", "line 2: .* has the label 7, which is not 0 to 6"),
     "box": ("angry_0.jpg 1 5 30 30 45 90 6", "line 2: .* has an empty box"),
-    "twice": ("angry_0.jpg 0 5 0 31 45 90 6", "names pictures twice: expw-angry_0-0"),
+    "large box": ("angry_0.jpg 1 5 0 30000 45000 90 6", "line 2: .* has an empty box, or one that no picture can hold"),
+    "number": (f"angry_0.jpg 1 5 0 {'9' * 20} 45 90 6", "line 2: .* has an empty box, or one that no picture can hold"),
+    "twice": ("angry_0.jpg 0 5 0 31 45 90 6", "pictures come twice: expw-angry_0-0"),
     "outside": ("../../x.jpg 0 5 0 31 45 90 6", "leads outside"),
 }
 
@@ -97,7 +99,7 @@ def test_a_fault_of_expw_is_named(tmp_path: Path, fault: str) -> None:
 
 def test_a_part_of_expw_is_partial(tmp_path: Path) -> None:
     assert expw.read(write_expw(tmp_path), ReadContext()).partial.startswith(
-        "the copy has 42 samples of 91,793 (anger 6 of 3,671"
+        "the copy has 42 samples instead of 91,793 (anger 6 of 3,671"
     )
 
 
@@ -108,6 +110,13 @@ def write_ferg(root: Path) -> Path:
     ):
         draw(root / f"{who}/{who}_{what}/{who}_{what}_{index}.png", number, (64, 64), "RGBA")
     return root
+
+
+def test_pictures_that_ferg_holds_twice_are_named(tmp_path: Path) -> None:
+    write_ferg(tmp_path / "FERG_DB_256")
+    draw(tmp_path / "again/aia/aia_anger/aia_anger_0.png", 1, (64, 64))
+    with pytest.raises(DataError, match="The copy: pictures come twice: ferg-aia_anger_0"):
+        ferg.read(tmp_path, ReadContext())
 
 
 def test_characters_are_the_subjects_of_ferg(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +201,7 @@ UNITS_FAULTS = {
         line_of(3, {}).replace("https://host", "https://[host", 1),
         r"line 5: 'https://\[host.*' is no address",
     ),
-    "twice": (line_of(2, {}), "names? pictures twice: N_0000000000/N_0000000002"),
+    "twice": (line_of(2, {}), "pictures come twice: N_0000000000/N_0000000002"),
 }
 
 

@@ -182,6 +182,14 @@ def test_the_command_line_adds_and_plans_it(
     assert "say where it lies: ferbench data add raf-db PATH" in capsys.readouterr().err
 
 
+def test_folders_that_programs_leave_behind_are_passed_over(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "faces", ("train", "test"))
+    before = named(f"folder:{root}").classes
+    draw(root / "__cache/a/1.png", 1)
+    draw(root / "train/__cache/1.png", 1)
+    assert named(f"folder:{root}").classes == before
+
+
 FOLDERS: dict[str, Any] = {
     "empty class": (lambda root: (root / "fear").mkdir(), r"has folders without a picture: fear\. Fill or remove"),
     "no class": (lambda root: draw(root / "lost.jpg", 1), r"1 pictures lie in no folder of a class \(CLASS/…\): lost"),
@@ -300,7 +308,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "empty label": ("path,label\na.jpg,x\nb.jpg,\n", "line 3: there is no label"),
     "outside": ("path,label\n../a.jpg,x\n", r"line 2: '\.\./a\.jpg' is no path below"),
     "absolute": ("path,label\n/etc/passwd,x\n", "line 2: '/etc/passwd' is no path below"),
-    "twice": ("path,label\na.jpg,x\na.jpg,y\n", "names pictures twice: a.jpg"),
+    "twice": ("path,label\na.jpg,x\na.jpg,y\n", "pictures come twice: a.jpg"),
     "split": ("path,label,split\na.jpg,x,late\n", "line 2: the split 'late' is not train, val or test"),
     "no rows": ("path,label\n", "has a line of names, and no picture"),
     "nothing": ("", "is empty"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,17 @@ RAMP = np.linspace(0, 255, 12 * 10).astype(np.uint8).reshape(12, 10)
 
 def grey(root: Path, *files: str, size: tuple[int, int] | None = None) -> np.ndarray:
     return read_pictures(root, files, size, False, CONTEXT).images
+
+
+def test_a_large_picture_of_16_bits_is_made_8_bits_without_a_wide_copy(tmp_path: Path) -> None:
+    pixels = 1_000_000
+    Image.fromarray(np.full((1000, 1000), 25_700, np.uint16)).save(tmp_path / "deep.png")
+    tracemalloc.start()
+    found = decode_picture(tmp_path / "deep.png", None, False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found == 100).all()
+    assert peak < 8 * pixels, "integers of 64 bits would take as much alone"
 
 
 def test_grey_is_luminance_and_colour_has_three_channels(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_of_the_whole_of_raf_db_each_part_is_found(
         assert reader.read_basic(path, ReadContext()).partial == ""
         assert reader.read_compound(path, ReadContext()).partial == ""
     wrong = reader.read_compound(tmp_path / "downloads/RAF-DB/basic", ReadContext())
-    assert wrong.partial.startswith("train has 28 samples of 33")
+    assert wrong.partial.startswith("train has 28 samples instead of 33")
 
 
 def test_gender_race_and_age_are_read_where_they_are_and_part_results(
@@ -134,7 +134,7 @@ def test_attributes_of_another_form_are_named(good: Any, tmp_path: Path, text: s
 def test_counts_that_are_not_those_of_the_set_make_a_copy_partial(good: Any, tmp_path: Path) -> None:
     del good.labels["train_00002"]
     found = reader.read_basic(good.write(tmp_path), ReadContext())
-    assert found.partial == "train has 27 samples of 28 (fear 3 of 4)"
+    assert found.partial == "train has 27 samples instead of 28 (fear 3 of 4)"
 
 
 def test_missing_pictures_are_told_and_may_be_left_out(good: Any, tmp_path: Path) -> None:
@@ -144,7 +144,8 @@ def test_missing_pictures_are_told_and_may_be_left_out(good: Any, tmp_path: Path
         reader.read_basic(root, ReadContext())
     found = reader.read_basic(root, PARTIAL)
     assert found.partial == (
-        "test has 13 samples of 14 (surprise 1 of 2); 1 of 42 pictures are missing: Image/aligned/test_0001_aligned.jpg"
+        "test has 13 samples instead of 14 (surprise 1 of 2); 1 of 42 pictures are missing: "
+        "Image/aligned/test_0001_aligned.jpg"
     )
     assert len(found.samples.ids) == 41
 
@@ -162,7 +163,7 @@ LINES = {
     "zero": ("train_00002.jpg 0", "line 2: the label 0 is not 1 to 7"),
     "words": ("train_00002.jpg happy", "line 2: 'train_00002.jpg happy' is no name and label"),
     "path": ("../train_00002.jpg 1", r"line 2: '\.\./train_00002\.jpg 1' is no name and label"),
-    "twice": ("train_00001.jpg 1", "names pictures twice: train_00001"),
+    "twice": ("train_00001.jpg 1", "pictures come twice: train_00001"),
 }
 
 
@@ -189,7 +190,7 @@ def test_another_layout_is_refused_with_what_is_missing(good: Any, tmp_path: Pat
         reader.read_basic(root / "raf.zip", ReadContext())
 
 
-@pytest.mark.parametrize("text", ["", "1 2 3", "9 9 3 3", "a b c d", "inf 1 2 3"])
+@pytest.mark.parametrize("text", ["", "1 2 3", "9 9 3 3", "a b c d", "inf 1 2 3", "0 0 1e300 9", "0 0 20000 20000"])
 def test_a_box_that_is_none_is_named(good: Any, tmp_path: Path, text: str) -> None:
     root = good.write(tmp_path, originals=True)
     (root / "basic/Annotation/boundingbox/train_00002_boundingbox.txt").write_text(text)

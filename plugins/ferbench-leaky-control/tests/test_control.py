@@ -44,7 +44,7 @@ def test_classes_are_filled_up_to_the_largest_with_copies_of_their_own() -> None
 def test_the_leaky_division_tests_on_copies_of_training_pictures(demo: Loaded) -> None:
     """Of the largest class none but the demo's own copies; of the smallest nearly all (methods: 100 % of disgust)."""
     splits = make_splits(demo, rule_of(demo, LEAKY))
-    copies = copies_in(splits.train, splits.test)  # type: ignore[arg-type]
+    copies = copies_in(splits.train, splits.test)
     share = [float(copies[splits.test.targets == place].mean()) for place in range(7)]
     assert 0.5 < copies.mean() < 0.65
     assert share[splits.test.classes.index("disgust")] > 0.95
@@ -58,7 +58,7 @@ def test_the_honest_twin_shares_nothing_and_tests_on_no_copies(demo: Loaded) -> 
     originals = dict(zip(demo.samples.ids.tolist(), demo.samples.groups["original"].tolist(), strict=True))
     train = {originals[key] for key in splits.train.ids.tolist()}
     for side in (splits.val, splits.test):
-        assert not copies_in(splits.train, side).any()  # type: ignore[arg-type]
+        assert not copies_in(splits.train, side).any()
         assert not train & {originals[key] for key in side.ids.tolist()}
         assert all("+" not in key for key in side.ids.tolist())
         assert not set(side.groups["subject"]) & set(splits.train.groups["subject"])

@@ -93,7 +93,7 @@ def test_the_teacher_moves_the_distillation_head_and_the_truth_the_class_head(fo
     moved: dict[str, list[Any]] = {}
     for what, target, taught in (("truth", 1, 0), ("teacher", 0, 1), ("neither", 0, 0)):
         student = _student()
-        _step(student, torch.full((4,), target), torch.eye(7)[[taught] * 4], form=form).loss.backward()  # type: ignore[no-untyped-call]
+        _step(student, torch.full((4,), target), torch.eye(7)[[taught] * 4], form=form).loss.backward()
         gradients = {name: parameter.grad for name, parameter in student.vit.named_parameters()}
         moved[what] = [gradients["head.weight"], gradients["head_dist.weight"]]
     unmoved = moved["neither"]

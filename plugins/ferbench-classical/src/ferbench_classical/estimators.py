@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ferbench import FitContext, Problem, SettingsError, TrainingData, TrainingError
 from ferbench_classical import svm

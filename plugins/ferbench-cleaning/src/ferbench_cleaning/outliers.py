@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ferbench import DataError, MissingDataError, Sample, SampleContext, Split, View
+from ferbench import DataError, MissingDataError, Sample, SampleContext, Split, View, brightness, whiskers
 from ferbench_cleaning.deciding import cleaned, single_labels
 from ferbench_cleaning.options import Outliers
 
@@ -16,7 +16,7 @@ def drop_outliers(train: Split, context: SampleContext) -> Sample:
     options = context.options
     assert isinstance(options, Outliers)
     labels = single_labels(train, "drop-outliers") if train.label_kind in ("hard", "soft", "drawn") else None
-    means, spreads = brightness(train, context.rng)
+    means, spreads = light_of(train, context.rng)
     reasons = {"constant: all grey values are about the same": spreads < options.spread}
     if options.whisker is not None:
         low, high = whiskers(means, options.whisker)
@@ -25,14 +25,7 @@ def drop_outliers(train: Split, context: SampleContext) -> Sample:
     return cleaned("drop-outliers", train, labels, reasons | _faceless(context, options))
 
 
-def whiskers(means: np.ndarray, length: float) -> tuple[float, float]:
-    """The ends of a box plot's whiskers: ``length`` interquartile ranges beyond the quartiles (Tukey 1977)."""
-    first, third = np.percentile(means, [25, 75])
-    reach = length * (third - first)
-    return float(first - reach), float(third + reach)
-
-
-def brightness(train: Split, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def light_of(train: Split, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each sample's grey values, float64 [n] each; of clips over their real frames.
 
     Raises DataError where the inputs are no pictures.
@@ -45,12 +38,7 @@ def brightness(train: Split, rng: np.random.Generator) -> tuple[np.ndarray, np.n
         pictures = np.asarray(values)
         if pictures.dtype != np.uint8:
             raise DataError(f"drop-outliers compares grey values of pictures, and {name} is {pictures.dtype}.")
-        flat = pictures.reshape(len(rows), len(pictures[0]), -1).astype(np.float32)
-        real = np.ones(flat.shape[:2], bool) if batch.mask is None else np.asarray(batch.mask)
-        share = real / (real.sum(axis=1, keepdims=True) * flat.shape[2])
-        means[rows] = (flat.sum(axis=2) * share).sum(axis=1)
-        squares = (np.square(flat - means[rows, None, None]).sum(axis=2) * share).sum(axis=1)
-        spreads[rows] = np.sqrt(squares)
+        means[rows], spreads[rows] = brightness(pictures, batch.mask)
     return means, spreads
 
 

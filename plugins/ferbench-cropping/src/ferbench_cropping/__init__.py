@@ -11,7 +11,7 @@ from ferbench_cropping.naming import Crop, parse
 
 plugin_api = 1
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same pictures give other faces."""
 
 

@@ -94,6 +94,8 @@ def _room(count: int, shape: tuple[int, ...]) -> np.ndarray:
 def _samples(samples: Samples, facts: dict[str, np.ndarray], kept: np.ndarray) -> Samples:
     """Those of the base that are ``kept`` (int64), with further columns; a box of files that stream is used up."""
     columns = {name: values for name, values in samples.columns.items() if name != "box"} | facts
+    if samples.hashes is not None:  # sides are those of the pictures, whatever of them is cut out
+        columns.setdefault("dealt_as", samples.hashes)
     return Samples(
         ids=samples.ids[kept],
         targets=samples.targets[kept],

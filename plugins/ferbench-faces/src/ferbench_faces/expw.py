@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
-from ferbench_faces.listing import Listing, count_faults, find_root, no_twins, streamed, text_lines
-from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.counts import split_faults
+from ferbench_faces.listing import Listing, find_root, no_twins, streamed, text_lines
+from ferbench_faces.pictures import decode_picture, is_box, printable
 from ferbench_faces.wild import EXPW_CLASSES as CLASSES
 
 COUNTS = (3671, 3995, 1088, 30537, 10559, 7060, 34883)
@@ -30,7 +31,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
     there = {file: (root / file).is_file() for file in set(listing.files)}
     labels = listing.targets[[there[file] for file in listing.files]]
     counts = {"the copy": np.bincount(labels, minlength=len(CLASSES)).tolist()}
-    parsed = streamed(root, listing, path, context, count_faults(counts, {"the copy": COUNTS}, CLASSES))
+    parsed = streamed(root, listing, path, context, split_faults(counts, {"the copy": COUNTS}, CLASSES))
     if not repeated:
         return parsed
     return replace(parsed, notes=(*parsed.notes, f"{repeated:,} lines of {LIST} come twice, and were taken once."))
@@ -74,6 +75,6 @@ def _face(cells: tuple[str, ...], number: int) -> tuple[str, int, tuple[int, int
         raise DataError(f"{shown} is no face: name, number, top, left, right, bottom, confidence and label.") from None
     if not 0 <= face[3] < len(CLASSES):
         raise DataError(f"{shown} has the label {face[3]}, which is not 0 to 6.")
-    if box[2] <= box[0] or box[3] <= box[1]:
-        raise DataError(f"{shown} has an empty box.")
+    if not is_box(*box):
+        raise DataError(f"{shown} has an empty box, or one that no picture can hold.")
     return face

@@ -6,6 +6,7 @@ Their protocols keep subjects apart. Those of the literature that do not say ``a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ferbench import Dataset, Paper, ProtocolRule, carve, grouped_holdout, leave_one_group_out
 from ferbench_faces.lab_folds import indexed_folds, listed_folds, stepped_folds
@@ -16,21 +17,6 @@ _CK_CLASSES = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "
 _CK_FOLDS = stepped_folds(10)
 _SIX_AND_NEUTRAL = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 _SIX = _SIX_AND_NEUTRAL[:6]
-
-_CK_LICENCE = (
-    "Free for research after signing the agreement of the University of Pittsburgh; pictures may not be passed on"
-)
-_CK_HOW = (
-    "http://www.jeffcohn.net/Resources/, after an agreement: extended-cohn-kanade-images.zip, Emotion_labels.zip and, "
-    "for faces that are cut out, Landmarks.zip. Unpack them into one folder, and add it"
-)
-_CK_PAPER = Paper(
-    title="The Extended Cohn-Kanade Dataset (CK+): A complete dataset for action unit and emotion-specified expression",
-    authors="Patrick Lucey, Jeffrey F. Cohn, Takeo Kanade, Jason Saragih, Zara Ambadar, Iain Matthews",
-    year=2010,
-    venue="CVPR Workshops",
-    url="https://doi.org/10.1109/CVPRW.2010.5543262",
-)
 
 _DISFA_FOLDS = listed_folds(
     ("SN002", "SN010", "SN001", "SN026", "SN027", "SN032", "SN030", "SN009", "SN016"),
@@ -43,30 +29,16 @@ _DISFA_PROTOCOLS = (
     ),
     ProtocolRule("leave-one-subject-out", leave_one_group_out(), "A fold for each of the 27 subjects", "subject"),
 )
-_DISFA_LICENCE = (
-    "Free for research after signing the agreement of the University of Denver; pictures may not be passed on"
-)
-_DISFA_HOW = (
-    "http://mohammadmahoor.com/disfa/, after an agreement: Videos_LeftCamera, ActionUnit_Labels and, for faces that "
-    "are cut out, Landmark_Points. Unpack them into one folder, and add it. Videos need OpenCV: pip install "
-    "'ferbench-faces[video]'"
-)
-_DISFA_PAPER = Paper(
-    title="DISFA: A Spontaneous Facial Action Intensity Database",
-    authors="S. Mohammad Mavadati, Mohammad H. Mahoor, Kevin Bartlett, Philip Trinh, Jeffrey F. Cohn",
-    year=2013,
-    venue="IEEE Transactions on Affective Computing 4(2)",
-    url="https://doi.org/10.1109/T-AFFC.2013.4",
-)
 
 
 def lab_datasets() -> Iterator[Dataset]:
     """Every set recorded in a laboratory."""
-    yield _ck_plus()
-    yield _ck_clips()
+    ck_plus, disfa = _ck_plus(), _disfa_units()
+    yield ck_plus
+    yield _ck_clips(ck_plus)
     yield _jaffe()
-    yield _disfa_units()
-    yield _disfa_emotions()
+    yield disfa
+    yield _disfa_emotions(disfa)
     yield _oulu_casia()
     yield _mmi()
     yield _multi_pie()
@@ -115,15 +87,25 @@ def _ck_plus() -> Dataset:
             ),
         ),
         read="ferbench_faces.lab_ck:read",
-        licence=_CK_LICENCE,
-        how_to_get=_CK_HOW,
-        paper=_CK_PAPER,
+        licence="Free for research after signing the agreement of the University of Pittsburgh; pictures may not be "
+        "passed on",
+        how_to_get="http://www.jeffcohn.net/Resources/, after an agreement: extended-cohn-kanade-images.zip, "
+        "Emotion_labels.zip and, for faces that are cut out, Landmarks.zip. Unpack them into one folder, and add it",
+        paper=Paper(
+            title="The Extended Cohn-Kanade Dataset (CK+): A complete dataset for action unit and emotion-specified "
+            "expression",
+            authors="Patrick Lucey, Jeffrey F. Cohn, Takeo Kanade, Jason Saragih, Zara Ambadar, Iain Matthews",
+            year=2010,
+            venue="CVPR Workshops",
+            url="https://doi.org/10.1109/CVPRW.2010.5543262",
+        ),
         tags=TAGS,
     )
 
 
-def _ck_clips() -> Dataset:
-    return Dataset(
+def _ck_clips(ck_plus: Dataset) -> Dataset:
+    return replace(
+        ck_plus,
         name="ck-plus-clips",
         description="CK+: 327 clips of 118 people, every frame of each labelled sequence, from neutral to the peak",
         classes=_CK_CLASSES[:7],
@@ -140,10 +122,6 @@ def _ck_clips() -> Dataset:
         decode="ferbench_faces.lab_ck_clips:decode",
         modality="video",
         inputs=("video",),
-        licence=_CK_LICENCE,
-        how_to_get=_CK_HOW,
-        paper=_CK_PAPER,
-        tags=TAGS,
     )
 
 
@@ -185,24 +163,30 @@ def _disfa_units() -> Dataset:
         protocols=_DISFA_PROTOCOLS,
         read="ferbench_faces.lab_disfa:read_units",
         task="regression",
-        licence=_DISFA_LICENCE,
-        how_to_get=_DISFA_HOW,
-        paper=_DISFA_PAPER,
+        licence="Free for research after signing the agreement of the University of Denver; pictures may not be passed "
+        "on",
+        how_to_get="http://mohammadmahoor.com/disfa/, after an agreement: Videos_LeftCamera, ActionUnit_Labels and, "
+        "for faces that are cut out, Landmark_Points. Unpack them into one folder, and add it. Videos need OpenCV: pip "
+        "install 'ferbench-faces[video]'",
+        paper=Paper(
+            title="DISFA: A Spontaneous Facial Action Intensity Database",
+            authors="S. Mohammad Mavadati, Mohammad H. Mahoor, Kevin Bartlett, Philip Trinh, Jeffrey F. Cohn",
+            year=2013,
+            venue="IEEE Transactions on Affective Computing 4(2)",
+            url="https://doi.org/10.1109/T-AFFC.2013.4",
+        ),
         tags=TAGS,
     )
 
 
-def _disfa_emotions() -> Dataset:
-    return Dataset(
+def _disfa_emotions(disfa: Dataset) -> Dataset:
+    return replace(
+        disfa,
         name="disfa-emotions",
         description="DISFA: the frames whose action units fit one of six emotions by rules",
         classes=("surprise", "fear", "disgust", "happiness", "sadness", "anger"),
-        protocols=_DISFA_PROTOCOLS,
         read="ferbench_faces.lab_disfa:read_emotions",
-        licence=_DISFA_LICENCE,
-        how_to_get=_DISFA_HOW,
-        paper=_DISFA_PAPER,
-        tags=TAGS,
+        task="single-label",
     )
 
 
@@ -212,16 +196,7 @@ def _oulu_casia() -> Dataset:
         description="Oulu-CASIA, visible light, strongly lit: 1,920 pictures of 80 people, the last three frames of "
         "480 sequences and their neutral first frames",
         classes=_SIX_AND_NEUTRAL,
-        protocols=(
-            ProtocolRule(
-                "6-class",
-                stepped_folds(10),
-                "Ten folds of subjects, sorted by id and dealt in turn; six emotions, 1,440 pictures",
-                unit="subject",
-                classes=_SIX,
-            ),
-            ProtocolRule("7-neutral", stepped_folds(10), "The same folds; with neutral first frames", "subject"),
-        ),
+        protocols=_with_neutral(", 1,440 pictures"),
         read="ferbench_faces.lab_oulu:read",
         licence="Free for research after signing the University of Oulu's agreement; pictures may not be passed on",
         how_to_get=(
@@ -244,16 +219,7 @@ def _mmi() -> Dataset:
         name="mmi",
         description="MMI: frontal videos of six emotions, the three frames in their middle and the neutral first frame",
         classes=_SIX_AND_NEUTRAL,
-        protocols=(
-            ProtocolRule(
-                "6-class",
-                stepped_folds(10),
-                "Ten folds of subjects, sorted by id and dealt in turn; six emotions",
-                unit="subject",
-                classes=_SIX,
-            ),
-            ProtocolRule("7-neutral", stepped_folds(10), "The same folds; with neutral first frames", "subject"),
-        ),
+        protocols=_with_neutral(),
         read="ferbench_faces.lab_mmi:read",
         licence="Free for research after an agreement with the owners; pictures may not be passed on",
         how_to_get=(
@@ -295,4 +261,13 @@ def _multi_pie() -> Dataset:
             url="https://doi.org/10.1016/j.imavis.2009.08.002",
         ),
         tags=TAGS,
+    )
+
+
+def _with_neutral(count: str = "") -> tuple[ProtocolRule, ...]:
+    """Six emotions, and the same with neutral first frames; ``count`` says how many pictures the six have."""
+    told = f"Ten folds of subjects, sorted by id and dealt in turn; six emotions{count}"
+    return (
+        ProtocolRule("6-class", stepped_folds(10), told, "subject", _SIX),
+        ProtocolRule("7-neutral", stepped_folds(10), "The same folds; with neutral first frames", "subject"),
     )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, Samples, View
-from ferbench_faces.lab_ck import FACES, WHOLE_FRAMES, find_copy, groups_of, labelled, landmarks, no_labels, unlabelled
+from ferbench_faces.lab_ck import (
+    FACES,
+    WHOLE_FRAMES,
+    Clip,
+    Copy,
+    find_copy,
+    groups_of,
+    labelled,
+    landmarks,
+    no_labels,
+    unlabelled,
+)
 from ferbench_faces.lab_crop import cut, face_box
 from ferbench_faces.lab_files import folder_of, lacking
-from ferbench_faces.pictures import UnreadableError, decode_picture
+from ferbench_faces.pictures import UnreadableError, check_pictures, decode_picture
 
 
 def read(path: Path | None, context: ReadContext) -> Parsed:
@@ -31,6 +42,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
             ["/".join(clip.frames[-1][:2]) for clip in bare],
         )
         clips = [clip for clip in clips if clip not in bare]
+    clips, corrupted = _sound(root, copy, clips, context) if clips else ([], ())
     if not clips:
         raise DataError(f"{root}: no labelled sequence of CK+ has its frames there. {'; '.join(faults)}.")
     keys = [clip.frames[-1] for clip in clips]
@@ -42,8 +54,21 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
         ),
         files=[copy.frames[key] for key in keys],
         partial="; ".join(faults),
+        corrupted=corrupted,
         notes=(FACES if copy.points else WHOLE_FRAMES, *unlabelled(copy)),
     )
+
+
+def _sound(root: Path, copy: Copy, clips: Sequence[Clip], context: ReadContext) -> tuple[list[Clip], tuple[str, ...]]:
+    """The clips all of whose frames open, and the frames that do not. Raises DataError for damaged landmarks."""
+    keys = [key for clip in clips for key in clip.frames]
+    if copy.points:
+        for key in keys:
+            points = _points(root / copy.frames[key])
+            landmarks(points.parent, points.name)
+    found = check_pictures(root, [copy.frames[key] for key in keys], context)
+    good = {keys[place] for place in found.kept.tolist()}
+    return [clip for clip in clips if good.issuperset(clip.frames)], found.corrupted
 
 
 def decode(path: Path, view: View, rng: np.random.Generator) -> Mapping[str, np.ndarray]:

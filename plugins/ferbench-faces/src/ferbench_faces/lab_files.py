@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench import DataError
+from ferbench_faces.listing import LITTER
 from ferbench_faces.pictures import listed, printable
 
 
@@ -35,12 +36,11 @@ def walk_files(root: Path, skip: re.Pattern[str] | None = None) -> Iterator[str]
     Folders whose names ``skip`` matches as a whole are passed over, links to folders are not followed.
     """
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not _is_litter(name) and not (skip is not None and skip.fullmatch(name))
-        )
+        kept = (name for name in folders if skip is None or not skip.fullmatch(name))
+        folders[:] = sorted(name for name in kept if not name.startswith(LITTER))
         place = Path(folder).relative_to(root)
         for name in sorted(names):
-            if not _is_litter(name):
+            if not name.startswith(LITTER):
                 yield (place / name).as_posix()
 
 
@@ -68,21 +68,6 @@ def once(files: Sequence[Found], name: str) -> dict[tuple[str, ...], str]:
     return known
 
 
-def count_faults(found: Mapping[str, int], wanted: Mapping[str, int], unit: str) -> list[str]:
-    """Name what differs from the published counts; empty for a whole copy."""
-    differing = [
-        f"{name} {found.get(name, 0):,} of {count:,}" for name, count in wanted.items() if found.get(name, 0) != count
-    ]
-    if not differing:
-        return []
-    total, whole = sum(found.values()), sum(wanted.values())
-    return [f"{total:,} {unit} instead of {whole:,} ({', '.join(differing)})"]
-
-
 def lacking(what: str, names: Sequence[str]) -> list[str]:
     """Name what is missing; empty where nothing is."""
     return [f"{what}: {listed(names)}"] if names else []
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"

@@ -149,12 +149,12 @@ def _xml(root: Path, file: str) -> ET.Element:
     if path.stat().st_size > _MOST_BYTES:
         raise DataError(f"{printable(file)} is too large for a description of MMI.")
     content = path.read_bytes()
-    # Entities can blow a small file up, and MMI has none.
-    if b"<!ENTITY" in content:
+    # Entities can blow a small file up, and MMI has none. Without zero bytes UTF-16 and UTF-32 read as ASCII does.
+    if b"<!ENTITY" in content.replace(b"\0", b""):
         raise DataError(f"{printable(file)} is refused: it defines entities, which no file of MMI does.")
     try:
         return ET.fromstring(content)
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # the latter two: an encoding that is unknown
         raise DataError(
             f"{printable(file)} is no XML that can be read ({error}). Download the session again."
         ) from None

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
-from ferbench_faces.lab_files import count_faults, find_files, folder_of, once, walk_files
+from ferbench_faces.counts import count_faults
+from ferbench_faces.lab_files import find_files, folder_of, once, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.pictures import printable, read_pictures
 

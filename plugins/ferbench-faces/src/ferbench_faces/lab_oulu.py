@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
-from ferbench_faces.lab_files import Found, count_faults, find_files, folder_of, lacking, once, walk_files
+from ferbench_faces.counts import count_faults
+from ferbench_faces.lab_files import Found, find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.pictures import read_pictures
 

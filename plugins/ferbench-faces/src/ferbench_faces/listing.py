@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,8 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, Samples
 from ferbench_faces.pictures import SUFFIXES, check_pictures, listed, printable, read_pictures
 
-_SHOWN = 3
-
-Counts = Mapping[str, Sequence[int]]
-"""Samples of each class, by split."""
+LITTER = (".", "__")
+"""So begin the names of folders that systems and programs leave behind (``__MACOSX``); they are passed over."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,11 @@ def in_memory(
     context: ReadContext,
     faults: Sequence[str],
 ) -> Parsed:
-    """Read every picture of ``listing``. ``faults``: what else is wrong with the copy."""
+    """Read every picture of ``listing``. ``faults``: what else is wrong with the copy.
+
+    Raises DataError for two pictures of one id, and as :func:`read_pictures` does.
+    """
+    no_twins(listing.ids, "The copy")
     found = read_pictures(root, listing.files, size, colour, context)
     return Parsed(
         listing.samples(found.kept),
@@ -80,7 +81,11 @@ def in_memory(
 
 
 def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, faults: Sequence[str]) -> Parsed:
-    """Check that every picture of ``listing`` opens; they are read later. Paths are given below ``base``."""
+    """Check that every picture of ``listing`` opens; they are read later. Paths are given below ``base``.
+
+    Raises DataError for two pictures of one id, and as :func:`check_pictures` does.
+    """
+    no_twins(listing.ids, "The copy")
     found = check_pictures(root, listing.files, context)
     inside = root.relative_to(base)
     return Parsed(
@@ -92,62 +97,39 @@ def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, fau
     )
 
 
-def count_faults(found: Counts, expected: Counts, names: Sequence[str]) -> list[str]:
-    """Name each split whose samples are not as many of each class as a good copy has."""
-    faults = []
-    for split, wanted in expected.items():
-        have = found.get(split, (0,) * len(names))
-        if list(have) == list(wanted):
-            continue
-        other = [f"{name} {a:,} of {b:,}" for name, a, b in zip(names, have, wanted, strict=True) if a != b]
-        shown = ", ".join(other[:_SHOWN]) + (", …" if len(other) > _SHOWN else "")
-        faults.append(f"{split} has {sum(have):,} samples of {sum(wanted):,} ({shown})")
-    return faults
-
-
-def counted(origin: np.ndarray, targets: np.ndarray, classes: int) -> dict[str, list[int]]:
-    """How many samples each split has of each class."""
-    return {
-        str(split): np.bincount(targets[origin == split], minlength=classes).tolist() for split in np.unique(origin)
-    }
-
-
 def all_pictures(root: Path) -> list[str]:
-    """Every picture below ``root`` by its suffix, in the order of their names; hidden files are passed over."""
+    """Every picture below ``root`` by its suffix, in the order of their names; hidden files and litter are not."""
     found = []
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        folders[:] = [name for name in folders if not name.startswith(LITTER)]
         inside = Path(folder).relative_to(root)
         names = (name for name in files if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
         found += [(inside / name).as_posix() for name in names]
     return sorted(found)
 
 
-def text_lines(path: Path, label: str) -> list[str]:
-    """The lines of a text file, UTF-8 with or without a mark. Raises DataError where it is none, or empty."""
+def text_of(path: Path, label: str) -> str:
+    """A text file, UTF-8 with or without a mark. Raises DataError where it is none, or empty."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{label} is no text. Get it again.") from None
-    if not any(line.strip() for line in lines):
+    if not text.strip():
         raise DataError(f"{label} is empty. Get it again.")
-    return lines
+    return text
 
 
-def csv_rows(lines: Sequence[str], label: str, delimiter: str = ",") -> list[list[str]]:
-    """The cells of each line of a table. Raises DataError that names the line where a quotation mark has no end."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        return list(reader)
-    except csv.Error as error:
-        raise DataError(f"{label}, line {reader.line_num}: {error}.") from None
+def text_lines(path: Path, label: str) -> list[str]:
+    """The lines of a text file. Raises DataError as :func:`text_of` does."""
+    return text_of(path, label).splitlines()
 
 
 def no_twins(names: Sequence[str], label: str) -> None:
     """Raise DataError when a name comes twice."""
     values, counts = np.unique(np.array(names, dtype=np.str_), return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"{label} names pictures twice: {listed(values[counts > 1].tolist())}. Get it again.")
+        twice = listed(values[counts > 1].tolist())
+        raise DataError(f"{label}: pictures come twice: {twice}. Remove one of each, or get it again.")
 
 
 def _missing(missing: Sequence[str], listing: Listing) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, canonical
-from ferbench_faces.listing import Listing, all_pictures
+from ferbench_faces.listing import LITTER, Listing, all_pictures
 from ferbench_faces.own import Own
 from ferbench_faces.pictures import listed, printable
 
@@ -22,7 +22,7 @@ def find(place: Path) -> Own:
     """List the pictures. Raises DataError where a picture has no class, a class no picture, or two have one name."""
     if not place.is_dir():
         raise DataError(f"{place} is no folder. Unpack it, and name the folder; a table of pictures is csv:PATH.")
-    tops = sorted(inner.name for inner in place.iterdir() if inner.is_dir() and not inner.name.startswith((".", "__")))
+    tops = sorted(inner.name for inner in place.iterdir() if inner.is_dir() and not inner.name.startswith(LITTER))
     splits = {name: SPLITS[name.lower()] for name in tops if name.lower() in SPLITS}
     strange = [name for name in tops if name not in splits]
     if splits and strange:
@@ -45,9 +45,7 @@ def _check_classes(place: Path, splits: dict[str, str], folders: list[str]) -> N
     """Raise DataError for a class without a picture, and for two folders of a split that are one class."""
     homes = [place / name for name in splits] or [place]
     for home in homes:
-        names = [
-            inner.name for inner in sorted(home.iterdir()) if inner.is_dir() and not inner.name.startswith((".", "__"))
-        ]
+        names = [inner.name for inner in sorted(home.iterdir()) if inner.is_dir() and not inner.name.startswith(LITTER)]
         empty = [name for name in names if name not in folders]
         if empty:
             raise DataError(f"{home} has folders without a picture: {listed(empty)}. Fill or remove them.")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ferbench import DataError, canonical
-from ferbench_faces.listing import Listing, csv_rows, no_twins, text_lines
+from ferbench import DataError, canonical, csv_lines
+from ferbench_faces.listing import Listing, no_twins, text_of
 from ferbench_faces.own import Own
 from ferbench_faces.own_folder import SPLITS
 from ferbench_faces.pictures import listed, printable
@@ -23,12 +23,9 @@ def find(place: Path) -> Own:
     """Read the table; its paths are below its own folder. Raises DataError with the line of the first fault."""
     if not place.is_file():
         raise DataError(f"{place} is no file. csv:PATH names a table; a folder of pictures is folder:PATH.")
-    lines = text_lines(place, place.name)
-    delimiter = max(",;\t", key=lines[0].count)
-    rows = csv_rows(lines, place.name, delimiter)
-    head = [name.strip().lower() for name in rows[0]]
+    (_, names), *body = csv_lines(text_of(place, place.name), place.name)
+    head = [name.strip().lower() for name in names]
     columns = _columns(place, head)
-    body = [(number, row) for number, row in enumerate(rows[1:], 2) if any(cell.strip() for cell in row)]
     for number, row in body:
         if len(row) != len(head):
             raise DataError(f"{place.name}, line {number}: {len(row)} columns instead of the {len(head)} of line 1.")
@@ -40,12 +37,12 @@ def find(place: Path) -> Own:
     unlabelled = [number for label, (number, _) in zip(values["label"], body, strict=True) if not label]
     if unlabelled:
         raise DataError(f"{place.name}, line {unlabelled[0]}: there is no label ({len(unlabelled):,} such lines).")
-    names = [canonical(printable(label)) for label in values["label"]]
-    classes = tuple(sorted(set(names)))
+    labels = [canonical(printable(label)) for label in values["label"]]
+    classes = tuple(sorted(set(labels)))
     listing = Listing(
         files=files,
         ids=[printable(file) for file in files],
-        targets=np.array([classes.index(name) for name in names], dtype=np.int64),
+        targets=np.array([classes.index(name) for name in labels], dtype=np.int64),
         origin=_splits(place, values, body),
         groups={name: np.array([printable(each) for each in values[name]]) for name in GROUPS if name in values},
     )

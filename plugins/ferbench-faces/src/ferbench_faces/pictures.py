@@ -62,6 +62,12 @@ class Form:
     colour: bool
 
 
+def is_box(left: int, top: int, right: int, bottom: int) -> bool:
+    """Whether this can be a part of a picture: not empty, and of no more pixels than one may have."""
+    near = all(abs(edge) <= MOST_PIXELS for edge in (left, top, right, bottom))
+    return near and left < right and top < bottom and (right - left) * (bottom - top) <= MOST_PIXELS
+
+
 class UnreadableError(Exception):
     """A file is no picture that can be read; the message says why."""
 
@@ -276,10 +282,13 @@ def _flat(image: Image.Image, mode: str) -> Image.Image:
     from PIL import Image
 
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise UnreadableError("its pixels have more than 16 bits")
-        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        scaled = np.empty(values.shape, np.uint8)
+        for row, wide in zip(scaled, values, strict=True):  # as wide integers all of a large picture takes gigabytes
+            row[:] = (wide.astype(np.int64) + 128) // 257
+        image = Image.fromarray(scaled)
     elif image.mode == "F":
         raise UnreadableError("its pixels are floating point numbers, of which nobody says what is white")
     elif "transparency" in image.info:

@@ -10,18 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
+from ferbench_faces.counts import Counts, counted, split_faults
 from ferbench_faces.listing import (
-    Counts,
     Listing,
-    count_faults,
-    counted,
     find_root,
     in_memory,
     no_twins,
     streamed,
     text_lines,
 )
-from ferbench_faces.pictures import decode_picture, printable
+from ferbench_faces.pictures import decode_picture, is_box, printable
 from ferbench_faces.raf_attributes import attributes
 from ferbench_faces.wild import RAF_CLASSES
 
@@ -129,13 +127,13 @@ def _box(path: Path) -> np.ndarray:
     if not path.is_file():
         raise DataError(f"{label} is missing: the box of a face in its original picture. Get the annotations too.")
     try:
-        box = np.array([round(float(value)) for value in path.read_text(encoding="utf-8").split()], dtype=np.int64)
-        sound = box.shape == (4,) and box[2] > box[0] and box[3] > box[1]
+        box = [round(float(value)) for value in path.read_text(encoding="utf-8").split()]
+        sound = len(box) == 4 and is_box(*box)
     except (ValueError, OverflowError):
         sound = False
     if not sound:
         raise DataError(f"{label} is no box: four numbers, left, top, right and bottom. Get it again.")
-    return box
+    return np.array(box, dtype=np.int64)
 
 
 def _faults(root: Path, listing: Listing, expected: Counts, classes: int) -> list[str]:
@@ -144,5 +142,5 @@ def _faults(root: Path, listing: Listing, expected: Counts, classes: int) -> lis
     there = np.array([(root / file).is_file() for file in listing.files])
     found = counted(listing.origin[there], listing.targets[there], classes)
     if classes == 7:
-        return count_faults(found, expected, RAF_CLASSES)
-    return count_faults({split: [sum(each)] for split, each in found.items()}, expected, ["all classes"])
+        return split_faults(found, expected, RAF_CLASSES)
+    return split_faults({split: [sum(each)] for split, each in found.items()}, expected, ["all classes"])

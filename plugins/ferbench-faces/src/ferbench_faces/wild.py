@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ferbench import Dataset, Paper, ProtocolRule, carve, given_split, grouped_holdout, k_fold, leave_one_group_out
 
@@ -36,31 +37,6 @@ FERG_CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "
 EMOTIONET_UNITS = tuple(f"AU{unit}" for unit in (1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26, 43))
 """The action units of the challenge."""
 
-_RAF_PAPER = Paper(
-    title="Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in the Wild",
-    authors="Shan Li, Weihong Deng, JunPing Du",
-    year=2017,
-    venue="CVPR",
-    url="http://www.whdeng.cn/raf/model1.html",
-)
-_RAF_LICENCE = "Non-commercial research, on request; the pictures are not to be passed on"
-_RAF_SOURCE = (
-    "http://www.whdeng.cn/raf/model1.html, where the authors send a password on request. Unpack basic or compound "
-    "with Image/{image} and EmoLabel, and add that folder"
-)
-_AFFECTNET_PAPER = Paper(
-    title="AffectNet: A Database for Facial Expression, Valence, and Arousal Computing in the Wild",
-    authors="Ali Mollahosseini, Behzad Hasani, Mohammad H. Mahoor",
-    year=2017,
-    venue="IEEE Transactions on Affective Computing",
-    url="https://arxiv.org/abs/1708.03985",
-)
-_AFFECTNET_LICENCE = "Research, on request by a member of a university; the pictures are not to be passed on"
-_AFFECTNET_SOURCE = (
-    "http://mohammadmahoor.com/affectnet/, on request. Add the unpacked folder that holds train_set and val_set, or "
-    "the one that holds Manually_Annotated_file_lists and Manually_Annotated_Images. It stays where it is and is read "
-    "from there"
-)
 _WILD = frozenset({"faces", "in-the-wild"})
 
 
@@ -76,53 +52,53 @@ def wild_datasets() -> Iterator[Dataset]:
 def _raf_db() -> Iterator[Dataset]:
     official = given_split("train", None, "test")
     own = "The authors' own: train (12,271) with a tenth carved as val, test (3,068)"
-    basic = (
-        ProtocolRule("official", official, own),
-        ProtocolRule("6-class", official, "The authors' split without neutral faces", classes=RAF_CLASSES[:6]),
+    source = (
+        "http://www.whdeng.cn/raf/model1.html, where the authors send a password on request. Unpack basic or compound "
+        "with Image/{image} and EmoLabel, and add that folder"
     )
-    yield Dataset(
+    aligned = Dataset(
         name="raf-db",
         description="15,339 faces from Flickr, aligned, 100×100 in colour, each with one of seven emotions of RAF-DB",
         classes=RAF_CLASSES,
-        protocols=basic,
+        protocols=(
+            ProtocolRule("official", official, own),
+            ProtocolRule("6-class", official, "The authors' split without neutral faces", classes=RAF_CLASSES[:6]),
+        ),
         read="ferbench_faces.raf_db:read_basic",
-        licence=_RAF_LICENCE,
-        how_to_get=_RAF_SOURCE.format(image="aligned"),
-        paper=_RAF_PAPER,
+        licence="Non-commercial research, on request; the pictures are not to be passed on",
+        how_to_get=source.format(image="aligned"),
+        paper=Paper(
+            title="Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in the Wild",
+            authors="Shan Li, Weihong Deng, JunPing Du",
+            year=2017,
+            venue="CVPR",
+            url="http://www.whdeng.cn/raf/model1.html",
+        ),
         tags=_WILD,
     )
-    yield Dataset(
+    yield aligned
+    yield replace(
+        aligned,
         name="raf-db-original",
         description="The 15,339 pictures of raf-db as they were found, the face cut out by its box, read at 224×224",
-        classes=RAF_CLASSES,
-        protocols=basic,
         read="ferbench_faces.raf_db:read_original",
         decode="ferbench_faces.raf_db:decode",
-        licence=_RAF_LICENCE,
-        how_to_get=_RAF_SOURCE.format(image="original") + "; Annotation/boundingbox is needed too",
-        paper=_RAF_PAPER,
-        tags=_WILD,
+        how_to_get=source.format(image="original") + "; Annotation/boundingbox is needed too",
     )
-    yield Dataset(
+    told = "The authors' own: train (3,162) with a tenth carved as val, test (792)"
+    yield replace(
+        aligned,
         name="raf-db-compound",
         description="3,954 faces from Flickr, aligned, 100×100 in colour, with eleven compound emotions of RAF-DB",
         classes=COMPOUND_CLASSES,
-        protocols=(
-            ProtocolRule(
-                "official", official, "The authors' own: train (3,162) with a tenth carved as val, test (792)"
-            ),
-        ),
+        protocols=(ProtocolRule("official", official, told),),
         read="ferbench_faces.raf_db:read_compound",
-        licence=_RAF_LICENCE,
-        how_to_get=_RAF_SOURCE.format(image="aligned"),
-        paper=_RAF_PAPER,
-        tags=_WILD,
     )
 
 
 def _affectnet() -> Iterator[Dataset]:
     tested_on_val = given_split("train", None, "val")
-    yield Dataset(
+    expressions = Dataset(
         name="affectnet",
         description="291,651 faces (one less in .npy files) from the web, annotated by hand with eight expressions",
         classes=AFFECTNET_CLASSES,
@@ -134,23 +110,30 @@ def _affectnet() -> Iterator[Dataset]:
         ),
         read="ferbench_faces.affectnet:read_expressions",
         decode="ferbench_faces.affectnet:decode",
-        licence=_AFFECTNET_LICENCE,
-        how_to_get=_AFFECTNET_SOURCE,
-        paper=_AFFECTNET_PAPER,
+        licence="Research, on request by a member of a university; the pictures are not to be passed on",
+        how_to_get=(
+            "http://mohammadmahoor.com/affectnet/, on request. Add the unpacked folder that holds train_set and "
+            "val_set, or the one that holds Manually_Annotated_file_lists and Manually_Annotated_Images. It stays "
+            "where it is and is read from there"
+        ),
+        paper=Paper(
+            title="AffectNet: A Database for Facial Expression, Valence, and Arousal Computing in the Wild",
+            authors="Ali Mollahosseini, Behzad Hasani, Mohammad H. Mahoor",
+            year=2017,
+            venue="IEEE Transactions on Affective Computing",
+            url="https://arxiv.org/abs/1708.03985",
+        ),
         tags=_WILD,
     )
-    yield Dataset(
+    yield expressions
+    yield replace(
+        expressions,
         name="affectnet-va",
         description="The faces of affectnet with valence and arousal, each -1 to 1",
         classes=("valence", "arousal"),
         protocols=(ProtocolRule("official", tested_on_val, "Tested on the published val; val is a tenth of train"),),
         read="ferbench_faces.affectnet:read_values",
         task="regression",
-        decode="ferbench_faces.affectnet:decode",
-        licence=_AFFECTNET_LICENCE,
-        how_to_get=_AFFECTNET_SOURCE,
-        paper=_AFFECTNET_PAPER,
-        tags=_WILD,
     )
 
 

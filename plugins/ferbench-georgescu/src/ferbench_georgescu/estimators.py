@@ -9,7 +9,7 @@ import numpy as np
 from ferbench_classical.svm import fit_svm, fitted, margins, softmax, svm_scores, temperature_of
 from ferbench_classical.words import learn_vocabulary, presence
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ferbench import FitContext, Problem, SettingsError, TrainingData, TrainingError
 from ferbench_georgescu.combined import Combined, combined, coordinates, deep_of

@@ -72,7 +72,7 @@ def build_student(
         problems.append(Problem("model.options.heads", f"{heads} heads do not divide a width of {width} evenly"))
     if problems:
         raise SettingsError(problems)
-    vit = VisionTransformerDistilled(  # type: ignore[no-untyped-call]
+    vit = VisionTransformerDistilled(
         img_size=spec.size,
         patch_size=patch,
         in_chans=spec.channels,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from imblearn.over_sampling import SMOTE
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ferbench import DataError, Sample, SampleContext, Split
 from ferbench_sampling import SmoteOptions
@@ -77,7 +77,8 @@ class InLastColumns(NearestNeighbors):  # type: ignore[misc]
 
     def kneighbors(self, rows: np.ndarray, n_neighbors: int | None = None, return_distance: bool = True) -> np.ndarray:
         """The nearest remembered rows of each row."""
-        return super().kneighbors(rows[:, self.first :], n_neighbors, return_distance)  # type: ignore[no-any-return]
+        found: np.ndarray = super().kneighbors(rows[:, self.first :], n_neighbors, return_distance)
+        return found
 
 
 def _check_enough(counts: np.ndarray, wanted: np.ndarray, neighbours: int, classes: Sequence[str]) -> None:
