@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, canonical
+from ferbench_faces.counts import count_faults
 from ferbench_faces.lab_crop import read_faces
-from ferbench_faces.lab_files import count_faults, folder_of, lacking, walk_files
+from ferbench_faces.lab_files import folder_of, lacking, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.pictures import SUFFIXES, listed, printable
 
