@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ferbench.plugins import isolation
+from ferbench.plugins.discovery import plugin_names
 from tests.cli.conftest import Command, Finished
 
 KINDS = ("datasets", "models", "samplers", "metrics", "suites", "plugins")
@@ -134,7 +135,7 @@ def test_the_doctor_looks_at_everything_that_could_stop_a_run(
     states = {finding["what"]: finding["state"] for finding in found.json}
     assert states["data set fer2013"] == "warn"
     assert {"Python", "torch", "data folder", "results folder", "results"} <= set(states)
-    assert {f"plugin {name}" for name in isolation.plugin_names()} <= set(states)
+    assert {f"plugin {name}" for name in plugin_names()} <= set(states)
     mend = next(finding["mend"] for finding in found.json if finding["what"] == "data set fer2013")
     assert mend == "ferbench data add fer2013 PATH"
 
