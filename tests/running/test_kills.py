@@ -180,8 +180,10 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninte
 
 
 def test_two_runs_on_one_folder_train_each_cell_once(tmp_path: Path, uninterrupted: np.ndarray) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     parents = [victim.start(), victim.start()]
+    wait_for(lambda: victim.log.read_text().count("Suite kills: ") == 2, "both runs")
+    victim.brake.unlink()
     assert [parent.wait(LIMIT_SECONDS) for parent in parents] == [0, 0], victim.log.read_text()[-2000:]
     cell = victim.cell()
     assert cell is not None
