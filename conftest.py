@@ -61,7 +61,7 @@ def forgotten_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     yield
     folder = str(tmp_path_factory.getbasetemp())
     for name, module in list(sys.modules.items()):
-        if str(vars(module).get("__file__")).startswith(folder):
+        if str(getattr(module, "__dict__", {}).get("__file__")).startswith(folder):
             del sys.modules[name]
 
 
