@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,22 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 # A background job of a shell begins with interrupts ignored, and hands that on to all that it starts; tests send some.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SPREAD = ("tests/checking/test_promises.py",)
+"""Files of slow tests that share nothing: each of their tests goes to whatever process is free."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one process, as ``--dist loadfile`` does, since its fixtures are made once; but for SPREAD."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if nodeid.startswith(SPREAD) else super()._split_scope(nodeid)
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +53,16 @@ def shared_data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("FERBENCH_DISABLE_PLUGINS", "mlflow")  # tracking costs each run seconds; its own tests ask for it
         yield root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests of a file imported from their own folders is forgotten: other files use the same names."""
+    yield
+    folder = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__dict__", {}).get("__file__")).startswith(folder):
+            del sys.modules[name]
 
 
 @pytest.fixture

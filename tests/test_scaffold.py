@@ -163,3 +163,10 @@ def test_the_next_steps_name_the_plugin(kind: Kind, single: bool, tmp_path: Path
     names_it = [step for step in steps if "mine" in step and not step.startswith("ferbench check")]
     assert all(("--plugin" in step) is single for step in names_it if step.startswith("ferbench"))
     assert any(" install -e " in step for step in steps) is not single
+
+
+def test_naming_the_next_steps_leaves_setuptools_to_be_imported() -> None:
+    code = "from ferbench.scaffold.writing import Path, Wanted, next_steps; next_steps(Wanted('model', 'm', Path()))"
+    code += "; import setuptools"  # as torch.compile does
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr

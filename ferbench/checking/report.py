@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from ferbench.errors import FerbenchError
@@ -12,6 +12,7 @@ from ferbench.plugins import Installed, PluginInfo
 from ferbench.plugins.quarantine import described
 
 Noun = TypeVar("Noun")
+Made = TypeVar("Made")
 
 State = Literal["pass", "fail", "note", "skip"]
 """``note``: a fact that breaks no rule. ``skip``: it could not be looked at, or does not concern this object."""
@@ -55,6 +56,15 @@ class Subject(Generic[Noun]):
     installed: Installed
     everything: Callable[[], Installed]
     effort: Effort = "normal"
+    made: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What one rule has made and the next ones need as well, by name."""
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What ``make`` returned when it was first asked for under this name."""
+        if name not in self.made:
+            self.made[name] = make()
+        made: Made = self.made[name]
+        return made
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from ferbench.checking.made_up import spec_of
 from ferbench.checking.report import GFLOPS, Subject
 from ferbench.checking.trial import build, raw_size, seen_size
-from ferbench.nouns.model import Model
+from ferbench.nouns.model import Model, NetSpec
 from ferbench.running.small import under_small_settings
 from ferbench.training.counting import flops
 
@@ -30,15 +30,14 @@ def affordable(subject: Subject[Model]) -> Subject[Model]:
 
 def _is_large(subject: Subject[Model]) -> bool:
     try:
-        cost = _cost(subject.item)
+        cost = operations(subject.item, spec_of(subject.item))
     except Exception:
         return False  # the rule itself says what is wrong
     return cost is not None and cost > GFLOPS[subject.effort] * 1e9
 
 
-def _cost(model: Model) -> int | None:
-    """Operations for one picture, counted without numbers where the network can be built so."""
-    spec = spec_of(model)
+def operations(model: Model, spec: NetSpec) -> int | None:
+    """Floating-point operations for one picture, counted without numbers where the network can be built so."""
     try:
         with torch.device("meta"):
             return flops(build(model, spec), spec)

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Literal
@@ -97,8 +97,13 @@ def next_steps(wanted: Wanted) -> list[str]:
     """The commands that a user gives now."""
     if wanted.single_file:
         return [f"ferbench check {wanted.target}", *_trial(wanted)]
-    pip = "pip" if find_spec("pip") else "uv pip"  # an environment that uv made has no pip of its own
+    pip = "pip" if _has_pip() else "uv pip"  # an environment that uv made has no pip of its own
     return [f"{pip} install -e {wanted.target}", f"ferbench check {wanted.name}", *_trial(wanted)]
+
+
+def _has_pip() -> bool:
+    """Whether pip is installed. importlib.util.find_spec("pip") would make a later import of setuptools fail."""
+    return any(distributions(name="pip"))
 
 
 def differs(kind: Kind) -> bool:

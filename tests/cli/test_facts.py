@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ferbench.plugins import isolation
+from ferbench.plugins.discovery import plugin_names
 from tests.cli.conftest import Command, Finished
 
 KINDS = ("datasets", "models", "samplers", "metrics", "suites", "plugins")
@@ -138,7 +140,8 @@ def test_the_doctor_looks_at_everything_that_could_stop_a_run(
     assert all(set(finding) == {"what", "state", "detail", "mend"} for finding in found.json)
     states = {finding["what"]: finding["state"] for finding in found.json}
     assert states["data set fer2013"] == "warn"
-    assert {"Python", "torch", "data folder", "results folder", "results", "plugin builtin"} <= set(states)
+    assert {"Python", "torch", "data folder", "results folder", "results"} <= set(states)
+    assert {f"plugin {name}" for name in plugin_names()} <= set(states)
     mend = next(finding["mend"] for finding in found.json if finding["what"] == "data set fer2013")
     assert mend == "ferbench data add fer2013 PATH"
 
@@ -148,6 +151,7 @@ def test_the_doctor_fails_with_the_mend_where_something_is_broken(
     ferbench: Command, finished: Finished, install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("awry", "raise ValueError('not today')")
+    monkeypatch.setattr(isolation, "plugin_names", lambda: ["awry", "builtin"])  # the test above looks at all
     (finished.out / "store.json").write_text('{"schema": 99}')
     found = ferbench("doctor", "--out", finished.out)
     assert found.code == 1

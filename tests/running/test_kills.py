@@ -19,10 +19,10 @@ import pytest
 
 from ferbench.store.lease import read_holder
 from ferbench.store.store import CellFolder, Store
-from tests.contract import PLUGIN
 
+PLUGIN = Path(__file__).with_name("kills_plugin.py")
 KILLS = int(os.environ.get("FERBENCH_TEST_KILLS", "3"))
-EPOCHS = 60
+EPOCHS = 40
 LIMIT_SECONDS = 100.0
 
 pytestmark = [
@@ -35,16 +35,19 @@ pytestmark = [
 class Victim:
     """A run in a process of its own, whose processes can all be found by a mark in their environment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, slow: bool = False) -> None:
         self.out, self.mark = folder / "out", f"FERBENCH_TEST_MARK={uuid.uuid4().hex}"
+        self.brake, self.log = folder / "brake", folder / "log.txt"
         name, _, value = self.mark.partition("=")
-        self.environment = os.environ | {name: value, "FERBENCH_DATA": str(folder / "data")}
-        self.log = folder / "log.txt"
+        paths = {"FERBENCH_DATA": str(folder / "data"), "FERBENCH_TEST_BRAKE": str(self.brake)}
+        self.environment = os.environ | {name: value} | paths
+        if slow:
+            self.brake.touch()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start (or go on with) the run: a quick cell, and one of some seconds."""
-        arguments = ["run", "--suite", "contract", "--plugin", str(PLUGIN), "--out", str(self.out), "--seeds", "1"]
-        arguments += ["-m", "nearest", "-m", "slow", "--device", "cpu", "--set", f"slow:recipe.epochs={EPOCHS}"]
+        """Start (or go on with) the run: a quick cell, and one that the brake can make slow."""
+        arguments = ["run", "--suite", "kills", "--plugin", str(PLUGIN), "--out", str(self.out)]
+        arguments += ["--device", "cpu", "--set", f"slow:recipe.epochs={EPOCHS}"]
         for setting in ("threads=1", "checkpoint_seconds=0", "retries=100", "probe=false"):
             arguments += ["--set", f"run.{setting}"]
         with self.log.open("ab") as log:
@@ -94,7 +97,8 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def finish(victim: Victim, parent: subprocess.Popen[bytes] | None = None) -> np.ndarray:
-    """Let the run end; return the slow cell's predictions."""
+    """Let the run end, at full speed; return the slow cell's predictions."""
+    victim.brake.unlink(missing_ok=True)
     parent = parent or victim.start()
     assert parent.wait(LIMIT_SECONDS) == 0, victim.log.read_text()[-2000:]
     wait_for(lambda: not victim.processes(), "the end of all processes")
@@ -114,7 +118,7 @@ def moments() -> list[int]:
 
 
 def test_a_cell_that_is_killed_goes_on_where_it_stopped(tmp_path: Path, uninterrupted: np.ndarray) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     parent = victim.start()
     for moment in moments():
         wait_for(lambda m=moment: victim.epochs() >= m and victim.can_go_on(), f"epoch {moment}")  # type: ignore[misc]
@@ -132,7 +136,7 @@ def test_a_cell_that_is_killed_goes_on_where_it_stopped(tmp_path: Path, uninterr
 def test_a_parent_that_is_killed_leaves_nobody_and_loses_nothing(
     tmp_path: Path, uninterrupted: np.ndarray, both: bool
 ) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     for moment in moments():
         parent = victim.start()
         wait_for(lambda m=moment: victim.epochs() >= m and victim.can_go_on(), f"epoch {moment}")  # type: ignore[misc]
@@ -143,15 +147,15 @@ def test_a_parent_that_is_killed_leaves_nobody_and_loses_nothing(
         parent.wait()
         wait_for(lambda: not victim.processes(), "the end of all processes")
         states = {c.record["row"]["model"]: c.state for c in Store(victim.out).cells}
-        assert states["nearest"] == "done"
+        assert states["majority"] == "done"
         assert victim.epochs() >= moment
     np.testing.assert_array_equal(finish(victim), uninterrupted)
     log = victim.log.read_text()
-    assert "Suite contract: 2 cells, 1 already done, 1 to go on where it stopped" in log
+    assert "Suite kills: 2 cells, 1 already done, 1 to go on where it stopped" in log
 
 
 def test_a_fork_server_that_is_killed_is_replaced(tmp_path: Path, uninterrupted: np.ndarray) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     parent = victim.start()
     wait_for(lambda: victim.epochs() >= 3, "epoch 3")
     server = next(
@@ -164,7 +168,7 @@ def test_a_fork_server_that_is_killed_is_replaced(tmp_path: Path, uninterrupted:
 
 
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninterrupted: np.ndarray) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     parent = victim.start()
     wait_for(lambda: victim.epochs() >= 3, "epoch 3")
     parent.send_signal(signal.SIGINT)
@@ -176,8 +180,10 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninte
 
 
 def test_two_runs_on_one_folder_train_each_cell_once(tmp_path: Path, uninterrupted: np.ndarray) -> None:
-    victim = Victim(tmp_path)
+    victim = Victim(tmp_path, slow=True)
     parents = [victim.start(), victim.start()]
+    wait_for(lambda: victim.log.read_text().count("Suite kills: ") == 2, "both runs")
+    victim.brake.unlink()
     assert [parent.wait(LIMIT_SECONDS) for parent in parents] == [0, 0], victim.log.read_text()[-2000:]
     cell = victim.cell()
     assert cell is not None
