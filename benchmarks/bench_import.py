@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 
 from ferbench import Dataset
-from ferbench.data.registry import add, data_root, dataset_root, load
+from ferbench.data.places import data_root, dataset_root
+from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
 from ferbench.plugins import discover
 

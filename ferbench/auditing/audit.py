@@ -16,7 +16,7 @@ from ferbench.auditing.pictures import Told, pictures_of
 from ferbench.data.folds import count_folds, make_sides
 from ferbench.data.grouping import strata
 from ferbench.data.labels import expected_counts
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.votes import VOTES, vote_shares
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.emotions import Side

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.data.cache import disk_faults
-from ferbench.data.registry import Loaded, dataset_root, folder_name
+from ferbench.data.places import dataset_root, folder_name
+from ferbench.data.stored import Loaded
 from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, StoreError
 from ferbench.nouns.dataset import ProtocolRule

@@ -15,7 +15,7 @@ from ferbench.auditing import figures
 from ferbench.auditing.copies import ACROSS
 from ferbench.auditing.pictures import pictures_of
 from ferbench.auditing.wording import estimates, percent
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 
 SHEET = 120
 """Pairs of near-duplicates on the contact sheet at most."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ferbench.data.light import brightness, grey_values
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.streaming import read_sample
 from ferbench.nouns.split import View
 

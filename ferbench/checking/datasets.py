@@ -12,7 +12,9 @@ import numpy as np
 
 from ferbench.checking.report import Outcome, Subject, failed, first_fault, noted, passed, skipped
 from ferbench.data.folds import SIDES, Sides, count_folds, make_sides
-from ferbench.data.registry import Loaded, load, read_again, status
+from ferbench.data.registry import load, read_again
+from ferbench.data.status import status
+from ferbench.data.stored import Loaded
 from ferbench.data.streaming import read_sample
 from ferbench.errors import MissingDataError
 from ferbench.nouns.dataset import Dataset, ProtocolRule

@@ -28,7 +28,7 @@ from ferbench.checking.trial import (
     seen_size,
     short,
 )
-from ferbench.data.registry import data_root
+from ferbench.data.places import data_root
 from ferbench.identity import digest
 from ferbench.nouns.model import Model, NetSpec
 from ferbench.nouns.recipe import Recipe

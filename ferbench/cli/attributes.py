@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
 
-    from ferbench.data.registry import Loaded
     from ferbench.data.slicing import Attribute
+    from ferbench.data.stored import Loaded
 
 SHOWN = 12
 """Slices of an attribute that are printed."""

@@ -12,7 +12,7 @@ from ferbench.cli import attributes, export
 from ferbench.cli.audit import audit
 
 if TYPE_CHECKING:
-    from ferbench.data.registry import Status
+    from ferbench.data.status import Status
 
 app = typer.Typer(
     help="Register, check and look at data sets and weights.\n\nExample:  ferbench data add fer2013 fer2013.tar.gz",
@@ -35,8 +35,9 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print an array of 
         ferbench data status
     """
     from ferbench.cli import weights
-    from ferbench.data.registry import data_root, registered_beside
-    from ferbench.data.registry import status as status_of
+    from ferbench.data.places import data_root
+    from ferbench.data.status import registered_beside
+    from ferbench.data.status import status as status_of
     from ferbench.plugins import discover
 
     installed = discover()

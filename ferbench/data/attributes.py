@@ -14,8 +14,9 @@ import numpy as np
 
 from ferbench.data.cache import disk_faults, exclusive
 from ferbench.data.light import brightness
-from ferbench.data.registry import Loaded, dataset_root
+from ferbench.data.places import dataset_root
 from ferbench.data.slicing import Attribute
+from ferbench.data.stored import Loaded
 from ferbench.data.streaming import read_sample
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import DEALT_AS, Dataset

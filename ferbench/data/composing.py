@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ferbench.data.division import given_split
-from ferbench.data.registry import data_root
+from ferbench.data.places import data_root
 from ferbench.errors import DataError, UnknownNameError, did_you_mean
 from ferbench.nouns.composition import Composition
 from ferbench.nouns.dataset import Dataset, Parsed, ProtocolRule, ReadContext

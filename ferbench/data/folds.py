@@ -9,7 +9,7 @@ import numpy as np
 
 from ferbench.data.grouping import fraction_of, group_values
 from ferbench.data.labels import SPREAD
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.dataset import Fold, ProtocolRule, Samples
 from ferbench.nouns.emotions import LABEL_KIND_OF_TASK, LabelKind, Side

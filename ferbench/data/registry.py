@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from ferbench.data import cache
 from ferbench.data.cache import Meta
+from ferbench.data.places import data_root, dataset_root
+from ferbench.data.stored import Loaded, keep, offered, open_stored
 from ferbench.errors import DataError, MissingDataError, PluginError
-from ferbench.nouns.dataset import Dataset, Parsed, Read, ReadContext, Samples
+from ferbench.nouns.dataset import Dataset, Parsed, Read, ReadContext
 from ferbench.nouns.reference import resolve
-
-if TYPE_CHECKING:
-    import numpy as np
 
 READER = "reader"
 """The key of :attr:`Meta.source` whose value is a hash of the code that read the download."""
@@ -40,61 +35,6 @@ class Registered:
     root: Path
     already: bool = False
     corrupted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A data set that is ready for use.
-
-    ``inputs``: uint8 [n, ...] by name, memory-mapped; or ``files`` below ``root`` for a streamed set. ``protocols``
-    are those that this copy offers. ``partial`` is empty for a good copy. ``source`` is the name of the download;
-    ``notes`` are what its reader said of it; ``corrupted`` the files that it could not read, "file: why".
-    """
-
-    dataset: Dataset
-    samples: Samples
-    inputs: dict[str, np.ndarray] | None
-    files: tuple[str, ...] | None
-    root: Path
-    fingerprint: str
-    protocols: tuple[str, ...]
-    partial: str
-    source: str = ""
-    notes: tuple[str, ...] = ()
-    corrupted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Status:
-    """What is known of a data set on this machine, without opening it. ``cause`` says why it is damaged."""
-
-    dataset: str
-    state: Literal["registered", "missing", "damaged", "embedded"]
-    cause: str = ""
-    meta: Meta | None = None
-
-
-def data_root() -> Path:
-    """Return the folder of registered data: ``FERBENCH_DATA``, or the platform's folder for user data."""
-    chosen = os.environ.get("FERBENCH_DATA")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return platformdirs.user_data_path("ferbench")
-
-
-def dataset_root(dataset: Dataset) -> Path:
-    """Return the folder that holds a data set."""
-    return data_root() / "datasets" / folder_name(dataset.name)
-
-
-def folder_name(name: str) -> str:
-    """Return a folder's name of its own for ``name``; such as ``folder:PATH`` are made fit for the file system."""
-    plain = re.sub(r"[^A-Za-z0-9._+-]", "-", name).strip(".")[:80]
-    if plain != name:
-        plain += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-    return plain
 
 
 def add(
@@ -133,9 +73,7 @@ def add(
             if parsed.partial and not allow_partial:
                 raise DataError(_refusal(dataset, source, parsed.partial))
             made_by = {READER: reader} if reader else {}
-            return _registered(
-                dataset, _keep(dataset, parsed, source, lambda: {**identity.result(), **base, **made_by})
-            )
+            return _registered(dataset, keep(dataset, parsed, source, lambda: {**identity.result(), **base, **made_by}))
     except OSError as error:
         raise DataError(f"{error.filename or source} cannot be read: {error.strerror or error}.") from error
 
@@ -151,7 +89,7 @@ def load(dataset: Dataset) -> Loaded:
         if meta and meta.version != dataset.version:
             raise DataError(f"{root} was written by version {meta.version} of the data set, now {dataset.version}")
         if meta and (not dataset.bases or _bases_unchanged(dataset, meta)):
-            return _open(dataset, root, meta)
+            return open_stored(dataset, root, meta)
     except DataError as error:
         if not dataset.embedded:
             raise DataError(
@@ -161,7 +99,9 @@ def load(dataset: Dataset) -> Loaded:
     if not dataset.embedded:
         raise MissingDataError(_how_to_get(dataset))
     parsed, base = make(dataset)
-    return _open(dataset, root, _keep(dataset, parsed, None, lambda: {"path": "", "bytes": 0, "sha256": "", **base}))
+    return open_stored(
+        dataset, root, keep(dataset, parsed, None, lambda: {"path": "", "bytes": 0, "sha256": "", **base})
+    )
 
 
 def make(dataset: Dataset) -> tuple[Parsed, dict[str, str]]:
@@ -181,37 +121,6 @@ def make(dataset: Dataset) -> tuple[Parsed, dict[str, str]]:
     partial = {base.name: load(base).partial for base in dataset.bases}
     marks = "; ".join(f"{name}: {mark}" for name, mark in partial.items() if mark)
     return replace(parsed, partial=parsed.partial or marks), found
-
-
-def status(dataset: Dataset) -> Status:
-    """Return whether a data set is there and whole, from sizes alone."""
-    try:
-        meta = cache.read_meta(dataset_root(dataset))
-        if meta:
-            cache.check(dataset_root(dataset), meta)
-    except DataError as error:
-        return Status(dataset.name, "embedded" if dataset.embedded else "damaged", str(error))
-    if dataset.embedded:
-        return Status(dataset.name, "embedded", meta=meta)
-    return Status(dataset.name, "registered" if meta else "missing", meta=meta)
-
-
-def registered_beside(known: Collection[str]) -> list[Status]:
-    """Return what is registered under names that are not ``known``: those of families (``folder:PATH``) among them."""
-    found = []
-    for root in sorted((data_root() / "datasets").glob("*")):
-        try:
-            meta = cache.read_meta(root)
-        except DataError:
-            continue  # the data set of that name says so, where it is known
-        if meta is None or meta.dataset in known:
-            continue
-        try:
-            cache.check(root, meta)
-            found.append(Status(meta.dataset, "registered", meta=meta))
-        except DataError as error:
-            found.append(Status(meta.dataset, "damaged", str(error)))
-    return found
 
 
 def _usable(dataset: Dataset) -> Meta | None:
@@ -269,92 +178,12 @@ def _base_unchanged(known: Meta) -> bool:
     return True
 
 
-def _keep(
-    dataset: Dataset, parsed: Parsed, source: Path | None, identity: Callable[[], Mapping[str, str | int]]
-) -> Meta:
-    from ferbench.data import fingerprint
-    from ferbench.data.parsed import checked
-
-    parsed = checked(dataset, parsed)
-    if parsed.files is not None:
-        import numpy as np
-
-        if source is not None and not source.is_dir():
-            raise DataError(f"{dataset.name!r} reads its files one by one: unpack {source}, and add the folder.")
-        shapes = {}
-        boxes = parsed.samples.columns.get("box")
-        hashes = fingerprint.file_hashes(dataset, source or dataset_root(dataset), parsed.files, boxes)
-        contents = {"files": np.asarray(parsed.files)}
-    else:
-        inputs = dict(parsed.inputs or {})
-        hashes = fingerprint.pixel_hashes(inputs)
-        shapes = {name: values.shape[1:] for name, values in inputs.items()}
-        contents = {f"input {name}": values for name, values in inputs.items()}
-    samples = replace(parsed.samples, hashes=hashes)
-    meta = Meta(
-        dataset=dataset.name,
-        version=dataset.version,
-        fingerprint=fingerprint.fingerprint(samples, dataset.classes, shapes),
-        samples=len(samples.ids),
-        protocols=parsed.protocols or (),
-        partial=parsed.partial,
-        notes=parsed.notes,
-        source=dict(identity()),
-        root=str(source) if source and parsed.files is not None else "",
-        corrupted=parsed.corrupted,
-    )
-    return cache.write(dataset_root(dataset), meta, {**contents, **_roles(samples)})
-
-
-def _roles(samples: Samples) -> dict[str, np.ndarray]:
-    arrays = {"ids": samples.ids, "targets": samples.targets, "hashes": samples.hashes, "origin": samples.origin}
-    arrays |= {f"group {name}": values for name, values in samples.groups.items()}
-    arrays |= {f"column {name}": values for name, values in samples.columns.items()}
-    return {role: values for role, values in arrays.items() if values is not None}
-
-
-def _open(dataset: Dataset, root: Path, meta: Meta) -> Loaded:
-    if meta.root and not Path(meta.root).is_dir():
-        raise DataError(f"its folder {meta.root} is gone")
-    arrays = cache.read_arrays(root, meta)
-
-    def named(kind: str) -> dict[str, np.ndarray]:
-        return {role.removeprefix(kind): values for role, values in arrays.items() if role.startswith(kind)}
-
-    samples = Samples(
-        ids=arrays["ids"],
-        targets=arrays["targets"],
-        origin=arrays.get("origin"),
-        groups=named("group "),
-        columns=named("column "),
-        hashes=arrays["hashes"],
-    )
-    return Loaded(
-        dataset=dataset,
-        samples=samples,
-        inputs=named("input ") or None,
-        files=tuple(arrays["files"].tolist()) if "files" in arrays else None,
-        root=Path(meta.root) if meta.root else root,
-        fingerprint=meta.fingerprint,
-        protocols=_offered(dataset, meta),
-        partial=meta.partial,
-        source=Path(str(meta.source.get("path", ""))).name,
-        notes=meta.notes,
-        corrupted=meta.corrupted,
-    )
-
-
-def _offered(dataset: Dataset, meta: Meta) -> tuple[str, ...]:
-    known = tuple(rule.name for rule in dataset.protocols)
-    return tuple(name for name in meta.protocols if name in known) or known
-
-
 def _registered(dataset: Dataset, meta: Meta, already: bool = False) -> Registered:
     return Registered(
         dataset=dataset.name,
         fingerprint=meta.fingerprint,
         samples=meta.samples,
-        protocols=_offered(dataset, meta),
+        protocols=offered(dataset, meta),
         partial=meta.partial,
         notes=meta.notes,
         root=dataset_root(dataset) / meta.fingerprint,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ferbench.data.in_memory import ArraySplit
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.streaming import StreamSplit
 from ferbench.errors import DataError, MissingDataError, PluginError, did_you_mean
 from ferbench.nouns.sampler import Facts

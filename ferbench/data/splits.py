@@ -12,7 +12,7 @@ from ferbench.data.folds import Sides, count_folds, make_sides
 from ferbench.data.grouping import strata
 from ferbench.data.in_memory import ArraySplit
 from ferbench.data.labels import SPREAD, in_kind, joined_kind
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.streaming import StreamSplit
 from ferbench.errors import DataError
 from ferbench.nouns.dataset import ProtocolRule

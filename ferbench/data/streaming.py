@@ -17,7 +17,7 @@ from ferbench.nouns.reference import resolve
 from ferbench.nouns.split import Batch, View
 
 if TYPE_CHECKING:
-    from ferbench.data.registry import Loaded
+    from ferbench.data.stored import Loaded
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ferbench.data.labels import expected_counts
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import count_folds, make_splits
+from ferbench.data.stored import Loaded
 from ferbench.data.votes import human_agreement, votes_of
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.split import Split

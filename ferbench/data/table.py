@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferbench.data import attributes
 from ferbench.data.folds import SIDES, Sides, make_sides
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError, StoreError
 
 if TYPE_CHECKING:

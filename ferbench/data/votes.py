@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ferbench.data.registry import Loaded
+    from ferbench.data.stored import Loaded
 
 VOTES = "votes"
 """The column of a data set's samples that holds the number of votes for each of its classes, [n, k]."""

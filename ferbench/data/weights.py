@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferbench.data.cache import disk_faults
-from ferbench.data.registry import data_root, folder_name
+from ferbench.data.places import data_root, folder_name
 from ferbench.errors import DataError
 from ferbench.nouns.weights import Weights
 

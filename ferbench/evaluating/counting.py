@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ferbench.data.registry import data_root
+from ferbench.data.places import data_root
 from ferbench.identity import digest
 from ferbench.nouns.model import Model
 from ferbench.nouns.reference import resolve

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import each_of
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError
 from ferbench.evaluating.file_names import safe_names
 from ferbench.nouns.dataset import Dataset, ProtocolRule

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ferbench.data.matching import shared_classes
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
 from ferbench.data.splits import copies_in, make_splits
+from ferbench.data.stored import Loaded
 from ferbench.data.votes import votes_of
 from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.model import Model

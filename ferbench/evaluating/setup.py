@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.data.inner import held_out
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
 from ferbench.data.splits import limited, make_splits
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError, PluginError, UnknownNameError, did_you_mean
 from ferbench.nouns.dataset import Dataset, ProtocolRule
 from ferbench.nouns.metric import Metric

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -98,15 +97,15 @@ def _audit(path: Path, protocol: str, division: str | None) -> dict[str, Any] | 
     return found if isinstance(found, dict) and found.get("division") == division else None
 
 
-def data_captions(about: AboutData, out: Path) -> list[str]:
-    """The lines below a block; ``out``: the folder of the results, which a command in them names."""
+def data_captions(about: AboutData) -> list[str]:
+    """The lines below a block. They name no folder: a table is the same wherever it is made."""
     captions = []
     if about.copies is not None and about.sizes is not None:
         shares = [f"{about.copies[name]:,} of {about.sizes[name]:,} {name} samples" for name in ("test", "val")]
         captions.append(f"Copies across sides: {' and '.join(shares)} have an identical copy in train.")
     if about.audit is None:
-        command = shlex.join(["ferbench", "data", "audit", f"{about.dataset}@{about.protocol}", "--out", str(out)])
-        captions.append(f"Near-duplicates were not looked for: `{command}` shows them here.")
+        command = f"`ferbench data audit {about.dataset}@{about.protocol}`"
+        captions.append(f"Near-duplicates were not looked for: {command}, with this folder as --out, shows them here.")
     elif about.audit["near_pairs"] is not None:
         across = about.audit["across"]
         captions.append(

@@ -193,7 +193,7 @@ def _measured_block(
     ]
     by_protocol = {row.key["protocol"]: row for row in reversed(rows)}
     about = [about_data(row, uses.get(row.key["dataset"], ())) for row in reversed(by_protocol.values())]
-    told = dict.fromkeys(caption for each in about for caption in data_captions(each, first.cells[0].out))
+    told = dict.fromkeys(caption for each in about for caption in data_captions(each))
     return Block(
         title=block_title(first, groups),
         dataset=first.key["dataset"],

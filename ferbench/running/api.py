@@ -21,7 +21,8 @@ from ferbench.running.elsewhere import Elsewhere, fitting_cells, score_elsewhere
 from ferbench.running.estimate import Estimate, estimate
 from ferbench.running.executor import Executor, Slot, make_slots
 from ferbench.running.launch import Launcher, make_launcher
-from ferbench.running.plan import Plan, PlannedCell, make_plan
+from ferbench.running.plan import make_plan
+from ferbench.running.planned import Plan, PlannedCell
 from ferbench.running.recording import discard, mend, record_run
 from ferbench.running.request import Request, require_device
 from ferbench.running.view import View, counted, duration

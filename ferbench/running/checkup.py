@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ferbench.data.registry import data_root, status
+from ferbench.data.places import data_root
+from ferbench.data.status import status
 from ferbench.errors import FerbenchError
 from ferbench.plugins import Installed, PluginCheck, check_in_subprocess, discover
 from ferbench.plugins.discovery import SLOW_SECONDS

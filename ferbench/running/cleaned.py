@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
 from ferbench.data.sampling import common
 from ferbench.data.splits import limited, make_splits, with_sample
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError, UnknownNameError
 from ferbench.evaluating.exporting import Part
 from ferbench.nouns.dataset import ProtocolRule

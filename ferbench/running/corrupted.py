@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError
 
 _SHOWN = 3

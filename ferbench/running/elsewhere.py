@@ -12,7 +12,7 @@ from ferbench.errors import FerbenchError
 from ferbench.plugins import Installed, discover
 from ferbench.running.executor import Slot
 from ferbench.running.launch import Launcher
-from ferbench.running.plan import PlannedCell
+from ferbench.running.planned import PlannedCell
 from ferbench.store.files import read_json, write_json
 from ferbench.store.store import CellFolder, Store
 

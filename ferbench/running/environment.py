@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ferbench.data.registry import data_root
+from ferbench.data.places import data_root
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.suite import RunSettings
 from ferbench.training.compiling import decide, keep_compiled

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from ferbench.running.executor import Slot
 from ferbench.running.launch import Launcher
-from ferbench.running.plan import PlannedCell
+from ferbench.running.planned import PlannedCell
 from ferbench.store.files import write_json
 from ferbench.store.store import Store
 

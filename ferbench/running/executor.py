@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ferbench.nouns.suite import RunSettings
 from ferbench.running.cell_codes import CRASHED, FAILED, HELD, STORE_FAULT
 from ferbench.running.launch import Launcher
-from ferbench.running.plan import PlannedCell
+from ferbench.running.planned import PlannedCell
 from ferbench.store.files import write_json
 from ferbench.store.store import CellFolder, State, Store
 

@@ -15,9 +15,9 @@ from torch import nn
 
 from ferbench.data.joining import Joined
 from ferbench.data.matching import match_classes
-from ferbench.data.registry import Loaded
 from ferbench.data.sampling import facts_about, training_side
 from ferbench.data.splits import with_sample
+from ferbench.data.stored import Loaded
 from ferbench.data.weights import status_of
 from ferbench.errors import PluginError, TrainingError
 from ferbench.evaluating.finished import PredictorScorer, make_predictor

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 from ferbench.errors import DataError, did_you_mean
 from ferbench.nouns.split import Split
 

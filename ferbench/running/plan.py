@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from ferbench.data.composing import remember
 from ferbench.data.inner import held_out
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
 from ferbench.data.splits import limited, make_splits
+from ferbench.data.stored import Loaded
 from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
-from ferbench.nouns.recipe import Recipe
-from ferbench.nouns.sampler import Sampler
-from ferbench.nouns.settings import revised
-from ferbench.nouns.suite import RunSettings, Suite
+from ferbench.nouns.suite import Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
+from ferbench.running.configuring import configured_model, configured_sampler, keys_of
 from ferbench.running.corrupted import check_corrupted
 from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
+from ferbench.running.planned import Plan, PlannedCell, Skipped
 from ferbench.running.records import (
     Configured,
     Inner,
@@ -40,45 +39,12 @@ from ferbench.running.records import (
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
 from ferbench.running.requiring import check_chain, configured_as, inner_folds, readable, required_of, told
-from ferbench.running.small import under_small_settings
-from ferbench.suites import Override, applied, dotted, overrides_of, under
+from ferbench.suites import Override, dotted, overrides_of
 from ferbench.training.modalities import recipe_misfit
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
 DETERMINISTIC_SEED = 0
 """The seed of models to which seeds make no difference, so that every run shares their one cell."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A combination that does not fit, and why."""
-
-    what: str
-    why: str
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell to train: its id, what goes into ``cell.json``, and the ids of required cells."""
-
-    id: str
-    label: str
-    record: dict[str, Any]
-    requires: tuple[str, ...]
-    network: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All cells of a run in an order in which they can be trained."""
-
-    suite: Suite
-    run: RunSettings
-    cells: tuple[PlannedCell, ...]
-    skipped: tuple[Skipped, ...]
-    tables: dict[str, Loaded] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    """Names of the suite's rows by row id, where it has any; one row may have several."""
 
 
 def make_plan(request: Request, installed: Installed) -> Plan:
@@ -141,7 +107,11 @@ class Planner:
         self.overrides = overrides_of(part, self.request.overrides)
         models = [self.installed.model(name) for name in self.installed.expand("models", part.models)]
         samplers = [self.installed.sampler(name) for name in self.installed.expand("samplers", part.samplers)]
-        samplings = [self._sampling(sampler) for sampler in samplers]
+        samplings = []
+        for sampler in samplers:
+            sampling, used = configured_sampler(sampler, self.overrides)
+            samplings.append(sampling)
+            self.used |= used
         for place in self._places():
             for sampling in samplings:
                 for model in models:
@@ -177,16 +147,12 @@ class Planner:
                 )
             yield Place(loaded, rule, describe_division(loaded, rule))
 
-    def _sampling(self, sampler: Sampler) -> Sampling:
-        changes = under("sampler.options", self.overrides, sampler.name)
-        options, keys = applied(sampler.options, changes, f"{sampler.name}: options")
-        self._use("sampler.options", sampler.name, keys)
-        return Sampling(sampler, options.model_dump(mode="json"))
-
     def _row(self, place: Place, sampling: Sampling, model: Model) -> None:
         if self._skips(place, model, misfit(place, sampling.sampler, model)):
             return
-        configured = replace(self._configure(model), sampler=sampling.sampler.name)
+        configured, used = configured_model(model, self.part, self.overrides)
+        self.used |= used
+        configured = replace(configured, sampler=sampling.sampler.name)
         modality = place.loaded.dataset.modality
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):
@@ -221,35 +187,6 @@ class Planner:
         if why:
             self._skip(f"{model.full_name} on {place.loaded.dataset.name}@{place.rule.name}", why)
         return bool(why)
-
-    def _configure(self, model: Model) -> Configured:
-        """Apply suite, ``--epochs`` and ``--set``; a required model only follows ``small`` and ``--epochs``."""
-        recipe, options, modified = under_small_settings(model, self.part.small)
-        name = model.full_name
-        if self.part.epochs is not None and model.build is not None:
-            modified += ["epochs"] if self.part.epochs != recipe.total_epochs else []
-            recipe = recipe.with_epochs(self.part.epochs)
-        if self.part.selection is not None and model.build is not None:
-            recipe = revised(recipe, {"selection": self.part.selection}, f"{name}: recipe")
-        changes = under("recipe", self.overrides, name)
-        if model.build is None:
-            changes = {key: value for key, value in changes.items() if key.startswith("input.") and not model.raw}
-        if "epochs" in changes and recipe.stages:
-            mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
-            raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
-        revised_recipe, keys = applied(recipe, changes, f"{name}: recipe")
-        option_changes = under("model.options", self.overrides, name)
-        revised_options, option_keys = applied(options, option_changes, f"{name}: options")
-        assert isinstance(revised_recipe, Recipe)
-        recipe, options = revised_recipe, type(options).model_validate(revised_options.model_dump())
-        modified += [*keys, *(f"options.{key}" for key in option_keys)]
-        self._use("recipe", name, keys)
-        self._use("model.options", name, option_keys)
-        return Configured(model, recipe, options.model_dump(mode="json"), tuple(modified), small=self.part.small)
-
-    def _use(self, root: str, scope: str, keys: tuple[str, ...]) -> None:
-        for key in keys:
-            self.used |= {f"{root}.{key}", f"{scope}:{root}.{key}"}
 
     def _cell(
         self,
@@ -362,8 +299,3 @@ def _check_views(place: Place, configured: Configured) -> None:
 def _seedless(configured: Configured) -> bool:
     model = configured.model
     return (model.deterministic or model.predictor is not None) and not configured.requires
-
-
-def keys_of(model: Model) -> list[str]:
-    """All keys of a model's recipe and options, as ``--set`` takes them."""
-    return [*dotted(model.recipe, "recipe"), *dotted(model.options, "model.options")]

@@ -29,7 +29,8 @@ from ferbench.reporting.html import to_html
 from ferbench.reporting.leaderboard import build as build_leaderboard
 from ferbench.reporting.table import print_table
 from ferbench.running.cell import perform
-from ferbench.running.plan import Plan, PlannedCell, make_plan
+from ferbench.running.plan import make_plan
+from ferbench.running.planned import Plan, PlannedCell
 from ferbench.running.recording import record_run
 from ferbench.running.request import Request
 from ferbench.running.undisturbed import undisturbed

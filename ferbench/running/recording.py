@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ferbench.auditing.keeping import join_results
 from ferbench.data.table import write_table
-from ferbench.running.plan import Plan, PlannedCell
+from ferbench.running.planned import Plan, PlannedCell
 from ferbench.store.files import is_parquet, remove_tree, write_json
 from ferbench.store.lease import is_live
 from ferbench.store.store import Store

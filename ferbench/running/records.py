@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ferbench.data.labels import joined_kind
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import limited_count
+from ferbench.data.stored import Loaded
 from ferbench.data.summary import Division
 from ferbench.errors import DataError
 from ferbench.identity import ENGINE_VERSION, RowKey, with_options

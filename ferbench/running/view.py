@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ferbench.running.executor import Board, Slot
-from ferbench.running.plan import PlannedCell
+from ferbench.running.planned import PlannedCell
 from ferbench.store.store import State, Store
 
 REFRESH_SECONDS = 0.5

@@ -13,7 +13,8 @@ from PIL import Image
 from ferbench import Dataset, Parsed, ProtocolRule, Samples, given_split, k_fold
 from ferbench.auditing.audit import audit
 from ferbench.builtin.demo import demo_dataset
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
+from ferbench.data.stored import Loaded
 
 CLASSES = ("anger", "fear")
 PROTOCOLS = (

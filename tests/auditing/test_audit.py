@@ -16,7 +16,8 @@ from ferbench import Dataset, Parsed, ProtocolRule, Samples, given_split
 from ferbench.auditing.audit import audit
 from ferbench.auditing.noise import confident_learning
 from ferbench.data.attributes import mean_brightness
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
+from ferbench.data.stored import Loaded
 from tests.auditing.conftest import CLASSES, PROTOCOLS, faces
 
 Make = Callable[..., Loaded]

@@ -13,7 +13,8 @@ import pytest
 from ferbench.auditing import keeping
 from ferbench.auditing.keeping import join_results, kept_audit, kept_or_made
 from ferbench.auditing.page import STAMP, page_of
-from ferbench.data.registry import Loaded, dataset_root
+from ferbench.data.places import dataset_root
+from ferbench.data.stored import Loaded
 from ferbench.data.table import write_table
 from ferbench.store.files import read_object
 from ferbench.store.store import Store

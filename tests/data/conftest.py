@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ferbench import DataError, Dataset, Parsed, ProtocolRule, ReadContext, Samples, given_split, k_fold
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
+from ferbench.data.stored import Loaded
 
 COUNT = 60
 CLASSES = ("anger", "fear", "neutral")

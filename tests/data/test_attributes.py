@@ -15,8 +15,10 @@ import pytest
 from ferbench import DataError, Dataset, UnknownNameError
 from ferbench.data import attributes
 from ferbench.data.attribute_file import read_attributes
-from ferbench.data.registry import Loaded, add, dataset_root, load
+from ferbench.data.places import dataset_root
+from ferbench.data.registry import add, load
 from ferbench.data.slicing import sliced
+from ferbench.data.stored import Loaded
 from ferbench.data.table import write_table
 
 from .conftest import COUNT, toy_samples

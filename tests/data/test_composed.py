@@ -26,8 +26,9 @@ from ferbench import (
 )
 from ferbench.data.composing import compose, composition_of, remember
 from ferbench.data.fingerprint import pixel_hashes
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 from ferbench.data.table import write_table
 from ferbench.plugins import discover
 from ferbench.suites import parse_suite

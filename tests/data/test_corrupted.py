@@ -12,8 +12,10 @@ import pytest
 from ferbench import DataError, Dataset, Parsed, PluginError, ReadContext, Samples, Suite, View
 from ferbench.auditing.pictures import pictures_of
 from ferbench.data.attributes import mean_brightness
-from ferbench.data.registry import Loaded, add, load, status
+from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
+from ferbench.data.status import status
+from ferbench.data.stored import Loaded
 from ferbench.running.corrupted import check_corrupted
 
 from .conftest import COUNT, read_toys, toy_dataset, toy_samples

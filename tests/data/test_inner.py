@@ -9,8 +9,8 @@ import pytest
 
 from ferbench import DataError, ProtocolRule, Samples, given_split
 from ferbench.data.inner import held_out
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 
 RULE = ProtocolRule("official", given_split("train", "val", "test"))
 

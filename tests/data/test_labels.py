@@ -11,8 +11,8 @@ import pytest
 from ferbench import DataError, Fold, ProtocolRule, Sample, Samples, View, given_split
 from ferbench.data.joining import Joined
 from ferbench.data.labels import expected_counts, joined_kind
-from ferbench.data.registry import Loaded
 from ferbench.data.splits import ArraySplit, limited, make_splits, with_sample
+from ferbench.data.stored import Loaded
 from ferbench.data.summary import class_counts
 from ferbench.nouns.emotions import LabelKind
 from ferbench.nouns.split import Splits

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from ferbench import DataError, Dataset, MissingDataError, Parsed, PluginError, ReadContext, Samples, View
-from ferbench.data.registry import Loaded, add, data_root, dataset_root, load, read_again, status
+from ferbench.data.places import data_root, dataset_root
+from ferbench.data.registry import add, load, read_again
+from ferbench.data.status import status
+from ferbench.data.stored import Loaded
 
 from .conftest import CLASSES, COUNT, read_toys, toy_dataset, toy_samples
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from ferbench import DataError, Fold, ProtocolRule, Sample, Samples, View, given_split, grouped_holdout, k_fold
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
 from ferbench.data.splits import ArraySplit, StreamSplit, copies_in, count_folds, limited, make_splits, with_sample
+from ferbench.data.stored import Loaded
 from ferbench.nouns.dataset import Parsed
 from ferbench.nouns.split import Split, Splits
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ferbench import ProtocolRule, StoreError, given_split
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.table import write_table
 
 from .conftest import COUNT, toy_samples

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ferbench import PluginError, ProtocolRule, given_split
-from ferbench.data.registry import Loaded
+from ferbench.data.stored import Loaded
 from ferbench.data.summary import class_counts
 from ferbench.data.votes import human_agreement, vote_shares, votes_of
 

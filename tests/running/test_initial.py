@@ -23,7 +23,8 @@ from ferbench.nouns.initial import InitFrom
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
 from ferbench.running.beginning import begin
-from ferbench.running.plan import Plan, make_plan
+from ferbench.running.plan import make_plan
+from ferbench.running.planned import Plan
 from ferbench.running.request import Request
 from ferbench.store.store import CellFolder
 from ferbench.suites import override

@@ -11,7 +11,8 @@ import pytest
 import ferbench
 from ferbench import SettingsError
 from ferbench.plugins import discover
-from ferbench.running.plan import Plan, make_plan
+from ferbench.running.plan import make_plan
+from ferbench.running.planned import Plan
 from ferbench.running.request import Request
 from ferbench.running.small import under_small_settings
 from ferbench.suites import parse_limit, parse_override

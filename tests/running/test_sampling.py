@@ -20,7 +20,8 @@ from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.plugins import Installed, discover
 from ferbench.running.changed import relabelled_facts, removed_facts
 from ferbench.running.fitting import draw_sample
-from ferbench.running.plan import Plan, make_plan
+from ferbench.running.plan import make_plan
+from ferbench.running.planned import Plan
 from ferbench.running.request import Request
 
 PLUGIN = Path(__file__).parents[1] / "reads_plugin.py"

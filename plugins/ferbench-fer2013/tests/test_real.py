@@ -9,8 +9,9 @@ import ferbench_fer2013
 import numpy as np
 import pytest
 
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
 from ferbench.data.splits import ArraySplit, copies_in, make_splits
+from ferbench.data.stored import Loaded
 
 FINGERPRINT = "9660130b8bb0ccaf692a3999aa18c6d7"
 

@@ -10,8 +10,9 @@ import ferbench_ferplus
 import numpy as np
 import pytest
 
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 from ferbench.nouns.split import Splits
 
 

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from ferbench import Dataset
 from ferbench.cli.main import app
-from ferbench.data.registry import Loaded, add, load
+from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
+from ferbench.data.stored import Loaded
 from ferbench.nouns.split import Splits
 
 (FERPLUS,) = ferbench_ferplus.ferbench_datasets()

@@ -14,8 +14,9 @@ from ferbench_leaky_control.oversampling import copies_of
 
 import ferbench
 from ferbench import DataError, Dataset, Fold, ProtocolRule, Sample
-from ferbench.data.registry import Loaded, load
+from ferbench.data.registry import load
 from ferbench.data.splits import copies_in, make_splits, with_sample
+from ferbench.data.stored import Loaded
 from ferbench.plugins import discover
 
 
