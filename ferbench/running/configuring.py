@@ -39,7 +39,8 @@ def configured_model(model: Model, part: Suite, overrides: Sequence[Override]) -
     assert isinstance(revised_recipe, Recipe)
     recipe, options = revised_recipe, type(options).model_validate(revised_options.model_dump())
     modified += [*keys, *(f"options.{key}" for key in option_keys)]
-    configured = Configured(model, recipe, options.model_dump(mode="json"), tuple(modified), small=part.small)
+    told = tuple(dict.fromkeys(modified))  # small settings and an override may change the same
+    configured = Configured(model, recipe, options.model_dump(mode="json"), told, small=part.small)
     return configured, _names("recipe", name, keys) | _names("model.options", name, option_keys)
 
 
