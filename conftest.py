@@ -37,12 +37,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: tests often wait for cells that they started."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def shared_data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of registered data for the whole session: the demo data are made there once, by the first who asks.
