@@ -178,12 +178,8 @@ def stripped(text: str) -> str:
 
 @pytest.fixture
 def reader(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """A reader in an empty folder. Their runs share the processes of the other tests, which start in a moment.
-
-    ``doctor`` looks at one plugin: at each for half a second.
-    """
+    """A reader in an empty folder. Their runs share the processes of the other tests, which start in a moment."""
     from ferbench.checking import kit
-    from ferbench.plugins import isolation
     from ferbench.running import checkup
 
     folder = tmp_path / "checkout"
@@ -191,7 +187,6 @@ def reader(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("FERBENCH_DATA", str(contract.out.with_name("data")))  # where those processes look
     for module in (kit, checkup):
         monkeypatch.setattr(module, "make_launcher", contract.launcher)
-    monkeypatch.setattr(isolation, "plugin_names", lambda: ["builtin"])
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     return Reader({"__name__": "__page__"})

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ferbench.plugins import isolation
 from ferbench.plugins.discovery import plugin_names
 from tests.cli.conftest import Command, Finished
 
@@ -151,7 +150,6 @@ def test_the_doctor_fails_with_the_mend_where_something_is_broken(
     ferbench: Command, finished: Finished, install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("awry", "raise ValueError('not today')")
-    monkeypatch.setattr(isolation, "plugin_names", lambda: ["awry", "builtin"])  # the test above looks at all
     (finished.out / "store.json").write_text('{"schema": 99}')
     found = ferbench("doctor", "--out", finished.out)
     assert found.code == 1

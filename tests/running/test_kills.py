@@ -22,7 +22,7 @@ from ferbench.store.store import CellFolder, Store
 
 PLUGIN = Path(__file__).with_name("kills_plugin.py")
 KILLS = int(os.environ.get("FERBENCH_TEST_KILLS", "3"))
-EPOCHS = 40
+EPOCHS = 60
 LIMIT_SECONDS = 100.0
 
 pytestmark = [
