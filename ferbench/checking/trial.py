@@ -186,10 +186,11 @@ def plain(recipe: Recipe, lr: float, epochs: int) -> Recipe:
 
 def short(recipe: Recipe, epochs: int = 2) -> Recipe:
     """A recipe as it is, over an epoch of each stage (two where there is one), in small batches."""
-    stages = len(recipe.stages)
-    return recipe.with_epochs(stages or epochs).model_copy(
+    brief = recipe.with_epochs(len(recipe.stages) or epochs)
+    return brief.model_copy(
         update={
             "batch_size": min(recipe.batch_size, 8),
+            "stages": tuple(stage.model_copy(update={"batch_size": None}) for stage in brief.stages),
             "init_from": None,
             "selection": "last",
             "early_stopping": None,

@@ -49,12 +49,13 @@ class InitFrom(Settings):
 
     ``transfer`` leaves out the last layer and whatever does not fit, and says so; a convolution that sees the picture
     is adapted from 3 channels to 1 or from 1 to 3. ``continue`` wants every parameter, and the same classes in the same
-    order.
+    order. ``extend`` wants a place for everything that was trained, and the same classes, in a network that has parts
+    of its own besides; these begin as they were made.
     """
 
     weights: str | None = None
     role: str | None = None
-    mode: Literal["transfer", "continue"] = "transfer"
+    mode: Literal["transfer", "continue", "extend"] = "transfer"
 
     @model_validator(mode="after")
     def _one_source(self) -> InitFrom:

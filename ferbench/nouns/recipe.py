@@ -76,6 +76,8 @@ class Stage(Settings):
     schedule: Schedule | None = None
     loss: Loss | None = None
     augmentation: tuple[Augmentation, ...] | None = None
+    batch_size: int | None = Field(None, gt=0)
+    early_stopping: EarlyStopping | None = None
 
 
 class Recipe(Settings):
@@ -149,6 +151,8 @@ class Recipe(Settings):
                     "schedule": stage.schedule or self.schedule,
                     "loss": stage.loss or self.loss,
                     "augmentation": self.augmentation if stage.augmentation is None else stage.augmentation,
+                    "batch_size": stage.batch_size or self.batch_size,
+                    "early_stopping": stage.early_stopping or self.early_stopping,
                 }
             )
             for stage in stages

@@ -50,8 +50,8 @@ def begin(setup: Setup, folder: CellFolder, net: nn.Module, spec: NetSpec, goes_
 
     ``spec``: what the network is built for.
     A training that ``goes_on`` after a stop has its weights already; only what was written down is read.
-    Raises TrainingError when nothing fits, or ``continue`` lacks something; DataError or StoreError when the weights
-    are gone.
+    Raises TrainingError when nothing fits, or ``continue`` or ``extend`` lack something; DataError or StoreError when
+    the weights are gone.
     """
     source = setup.recipe.init_from
     if source is None:
@@ -87,7 +87,7 @@ def _loaded(setup: Setup, net: nn.Module, spec: NetSpec, found: Source, mode: st
     difference = class_difference(found.classes, setup.classes)
     if difference:
         raise TrainingError(f"Training cannot continue from {found.name}: {difference}.")
-    return go_on(net, found.tensors, found.name)
+    return go_on(net, found.tensors, found.name, extends=mode == "extend")
 
 
 def _tell(name: str, done: Transferred) -> None:
@@ -100,6 +100,7 @@ def _tell(name: str, done: Transferred) -> None:
 
 
 def _note(kept: Mapping[str, Any]) -> str:
-    counts = [f"{kept['counts'][fate]} {words}" for fate, words in FATES.items() if kept["counts"][fate]]
+    fates = FATES | {"missing": "of its own besides"} if kept["mode"] == "extend" else FATES
+    counts = [f"{kept['counts'][fate]} {words}" for fate, words in fates.items() if kept["counts"][fate]]
     adapted = [f"{name}: {how}" for name, how in kept["adapted"].items()]
     return f"began with {kept['from']} ({kept['mode']}): {', '.join([*counts, *adapted])}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import time
 from collections.abc import Sequence
@@ -80,13 +79,11 @@ def _probe(cell: PlannedCell, launcher: Launcher, slot: Slot) -> float | None:
         if ended[key] != 0:
             return None
         timed = json.loads(log.read_text(encoding="utf-8").strip().splitlines()[-1])
-    return _seconds(cell, timed["step"], timed["test"])
+    return _seconds(cell, timed["train"], timed["test"])
 
 
-def _seconds(cell: PlannedCell, step: float, test: float) -> float:
-    """Training steps, a val pass at every look, and a final pass over val, test and part of train."""
+def _seconds(cell: PlannedCell, train: float, test: float) -> float:
+    """Training, a val pass at every look, and a final pass over val, test and part of train."""
     facts, recipe = cell.record["facts"], cell.record["row"]["recipe"]
-    steps = math.ceil(facts["n_train"] / recipe["batch_size"])
-    return float(
-        facts["epochs"] * (steps * step + facts["n_val"] * test / recipe["val_every"]) + 2 * facts["n_test"] * test
-    )
+    epoch = facts["n_train"] * train + facts["n_val"] * test / recipe["val_every"]
+    return float(facts["epochs"] * epoch + 2 * facts["n_test"] * test)

@@ -80,7 +80,7 @@ def start_of(configured: Configured, installed: Installed, classes: tuple[str, .
     meta = _registered(name, declared)
     if meta.format != "safetensors":
         raise UnfitError(f"the weights {name!r} are a finished model: evaluate it as the model {meta.format}:{name}")
-    if source.mode == "continue":
+    if source.mode != "transfer":
         meant = declared.classes if declared and declared.classes else meta.classes
         difference = class_difference(meant, classes)
         if difference:

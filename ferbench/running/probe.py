@@ -51,13 +51,14 @@ class Stopwatch:
 
 
 def probe_cell(path: Path) -> dict[str, float]:
-    """Return seconds of a training step and of scoring one test sample; the cell must be a network's."""
+    """Return seconds of training on one sample and of scoring one of test; the cell must be a network's."""
     setup = rebuild(CellFolder(path).record)
     run = RunSettings.model_validate(setup.record["run"])
     keep_freed_memory()
     numerics = adopt(describe(run, setup.recipe, samples=0))
     net, spec = build_network(setup, numerics.device)
-    batch = setup.recipe.batch_size
+    stages = setup.recipe.planned_stages()
+    batch = stages[0].batch_size or setup.recipe.batch_size
     few = _first(setup.splits.train, batch * STEPS)
     part = Part(
         open_feed(few, setup.recipe.input, numerics.device, 0), np.asarray(few.targets), Sample(), few.label_kind
@@ -65,7 +66,6 @@ def probe_cell(path: Path) -> dict[str, float]:
     one = _first(setup.splits.val, 2)
     val = Part(open_feed(one, setup.recipe.input, numerics.device, 0), np.asarray(one.targets), Sample())
     watch = Stopwatch()
-    stages = {stage.sides for stage in setup.recipe.planned_stages()}
     job = Job(
         recipe=setup.recipe,
         seed=0,
@@ -74,7 +74,7 @@ def probe_cell(path: Path) -> dict[str, float]:
         numerics=numerics,
         preparer=make_preparer(setup),
         size=spec.size,
-        parts=dict.fromkeys(stages, part),
+        parts=dict.fromkeys({stage.sides for stage in stages}, part),
         val=val,
         watch=watch,
         allow_microbatch=run.allow_microbatch,
@@ -84,7 +84,8 @@ def probe_cell(path: Path) -> dict[str, float]:
     except EnoughTimedError:
         pass
     steps = np.diff(watch.times)
-    return {"step": statistics.median(steps[1:] if len(steps) > 1 else steps), "test": _test_seconds(setup, net, job)}
+    step = statistics.median(steps[1:] if len(steps) > 1 else steps)
+    return {"train": step / min(batch, len(few)), "test": _test_seconds(setup, net, job)}
 
 
 def _test_seconds(setup: Setup, net: Any, job: Job) -> float:

@@ -125,7 +125,7 @@ class StageRun:
             self.net.load_state_dict(self.average.module.state_dict())
 
     def _stopped(self) -> bool:
-        stopping = self.job.recipe.early_stopping
+        stopping = self.stage.early_stopping
         return stopping is not None and self.progress.stale >= stopping.patience
 
     def _epoch(self) -> None:
@@ -195,7 +195,7 @@ class StageRun:
             chosen_by = test["score"] if job.recipe.selection == "oracle" else score
         if job.recipe.selection != "last" and chosen_by > progress.best_score:
             progress.best, progress.best_score, progress.best_epoch = weights_of(judged), chosen_by, progress.epoch
-        stopping = job.recipe.early_stopping
+        stopping = self.stage.early_stopping
         if score > progress.stage_best + (stopping.min_delta if stopping else 0.0):
             progress.stage_best, progress.stale = score, 0
         else:
@@ -213,7 +213,7 @@ class StageRun:
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng((self.job.seed, 1, epoch))
-        return epoch_batches(len(self.part.feed), self.part.sample, self.job.recipe.batch_size, rng)
+        return epoch_batches(len(self.part.feed), self.part.sample, _known(self.stage.batch_size), rng)
 
     def _described(self, batch: Batch, indices: np.ndarray) -> Batch:
         """The batch with the place of each sample, and with its weight relative to the mean of the batch's."""

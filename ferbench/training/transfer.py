@@ -1,4 +1,4 @@
-"""Trained weights into a fresh network: all that fits (``transfer``), or everything (``continue``)."""
+"""Trained weights into a fresh network: all that fits (``transfer``), or everything (``continue``, ``extend``)."""
 
 from __future__ import annotations
 
@@ -96,22 +96,26 @@ def transfer(
     )
 
 
-def go_on(net: nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> Transferred:
+def go_on(net: nn.Module, weights: Mapping[str, torch.Tensor], source: str, *, extends: bool = False) -> Transferred:
     """Load every parameter; buffers that the weights lack stay as they were made.
 
+    A network that ``extends`` the trained one may have parameters that the weights lack, and must have all of theirs.
     Raises TrainingError that names what is missing or has another shape. Nothing is loaded then.
     """
     own = net.state_dict()
     parameters = {name for name, _ in net.named_parameters()}
     missing = [name for name in own if name not in weights]
-    lacking = [name for name in missing if name in parameters]
+    unused = tuple(name for name in weights if name not in own)
+    lacking = [] if extends else [name for name in missing if name in parameters]
     wrong = {
         name: f"{list(weights[name].shape)} → {list(value.shape)}"
         for name, value in own.items()
         if name in weights and weights[name].shape != value.shape
     }
-    if lacking or wrong:
+    homeless = unused if extends else ()
+    if lacking or wrong or homeless:
         faults = [f"they lack {_few(lacking)}"] if lacking else []
+        faults += [f"the network lacks {_few(homeless)}"] if homeless else []
         faults += [f"shapes differ: {_few([f'{name} {shapes}' for name, shapes in wrong.items()])}"] if wrong else []
         raise TrainingError(
             f'Training cannot continue from {source}: {"; ".join(faults)}. With mode = "transfer" whatever fits is '
@@ -122,7 +126,6 @@ def go_on(net: nn.Module, weights: Mapping[str, torch.Tensor], source: str) -> T
             if name in weights:
                 value.copy_(weights[name])
     loaded = tuple(name for name in own if name in weights)
-    unused = tuple(name for name in weights if name not in own)
     return Transferred(loaded, {}, (), {}, tuple(missing), unused)
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -177,10 +177,23 @@ def test_a_training_that_goes_on_after_a_stop_loads_nothing_again(
     assert torch.equal(resumed.head.weight, start["head.weight"]), "a damaged state begins anew"
 
 
-def test_classes_in_another_order_are_refused_also_by_the_cell(
+def test_a_network_that_extends_what_was_trained_says_what_is_its_own(
     start: Mapping[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    setup = setup_for(InitFrom(weights="tiny-start", mode="continue"), tuple(reversed(CLASSES)))
+    net = Tiny(SPEC, 8)
+    net.own = torch.nn.Linear(2, 2)
+    begun = begin(
+        setup_for(InitFrom(weights="tiny-start", mode="extend")), CellFolder(tmp_path), net, SPEC, lambda: False
+    )
+    assert torch.equal(net.head.weight, start["head.weight"])
+    assert begun.notes == ("began with the weights 'tiny-start' (extend): 4 tensors loaded, 2 of its own besides",)
+
+
+@pytest.mark.parametrize("mode", ["continue", "extend"])
+def test_classes_in_another_order_are_refused_also_by_the_cell(
+    start: Mapping[str, torch.Tensor], tmp_path: Path, mode: Literal["continue", "extend"]
+) -> None:
+    setup = setup_for(InitFrom(weights="tiny-start", mode=mode), tuple(reversed(CLASSES)))
     with pytest.raises(
         TrainingError, match="cannot continue from the weights 'tiny-start': their classes come in another"
     ):

@@ -140,4 +140,4 @@ def test_a_trial_step_has_labels_as_the_training_will(
     request = Request("voted", datasets=("voted@drawn",), models=("hinge",), plugins=(PLUGIN,), device="cpu")
     (cell,) = make_plan(request, installed).cells
     write_json(tmp_path / "cell.json", cell.record)
-    assert probe_cell(tmp_path)["step"] > 0, "the loss takes a class for each sample, which is drawn from the votes"
+    assert probe_cell(tmp_path)["train"] > 0, "the loss takes a class for each sample, which is drawn from the votes"

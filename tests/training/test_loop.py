@@ -94,6 +94,16 @@ def test_the_history_tells_how_the_network_of_each_epoch_scores() -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
+def test_a_stage_s_own_patience_and_batch_size_replace_the_recipe_s() -> None:
+    own = Stage(epochs=9, optimizer=STILL, early_stopping=EarlyStopping(patience=4), batch_size=24)
+    recipe = changed(stages=(Stage(epochs=9, optimizer=STILL), own), early_stopping=EarlyStopping(patience=2))
+    history = trained(recipe, net=TinyNet(norm=False)).history
+    assert [row["stage"] for row in history] == [0] * (1 + 2) + [1] * (1 + 4)
+    steps = [row["step"] for row in history]
+    of_an_epoch = [after - before for before, after in zip([0, *steps], steps, strict=False)]
+    assert of_an_epoch == [4] * 3 + [2] * 5, "48 pictures in batches of 12, then of 24"
+
+
 @pytest.mark.parametrize("start", ["best", "last"])
 def test_a_stage_starts_from_the_weights_that_it_names(start: Literal["best", "last"]) -> None:
     stages = (Stage(epochs=4, optimizer=SGD(lr=0.2)), Stage(epochs=1, trainable=("head.*",), start=start))

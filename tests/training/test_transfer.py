@@ -122,6 +122,17 @@ def test_to_go_on_everything_is_loaded_the_last_layer_too() -> None:
     assert (found.missing, found.unused) == (("norm.num_batches_tracked",), ("epoch",))
 
 
+def test_a_network_with_parts_of_its_own_extends_what_was_trained() -> None:
+    net = Net()
+    net.own = nn.Linear(2, 2)
+    before = net.own.weight.detach().clone()
+    found = go_on(net, given(), "it", extends=True)
+    assert all(equal(net, given(), *given()))
+    assert torch.equal(net.own.weight, before) and {"own.weight", "own.bias"} <= set(found.missing)
+    with pytest.raises(TrainingError, match=r"the network lacks extra.weight"):
+        go_on(net, given() | {"extra.weight": torch.zeros(1)}, "it", extends=True)
+
+
 def test_to_go_on_no_parameter_may_lack_or_differ_and_nothing_is_loaded_then() -> None:
     net, weights = Net(), given(classes=5)
     before = {name: value.clone() for name, value in net.state_dict().items()}
