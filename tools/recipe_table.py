@@ -64,8 +64,10 @@ def _table(model: Model, base: Model | None, third: Mapping[str, str]) -> str:
         every, other = _everything(model), _everything(base)
         keys = dict.fromkeys([*rows, *(key for key in _shown(base) if key.startswith("recipe."))])
         rows = {key: every.get(key, "none") for key in keys if every.get(key, "none") != other.get(key)}
-        if not rows:
-            return f"Recipe and options are those of `{base.full_name}`.\n"
+    if model.recipe.stages:
+        rows.pop("recipe.epochs", None)  # each stage has its own
+    if base is not None and not rows:
+        return f"Recipe and options are those of `{base.full_name}`.\n"
     title = f"differs from `{base.full_name}`" if base is not None else "setting"
     wide = any(key in third for key in rows)
     lines = [f"| {title} | value |" + (f" {third['']} |" if wide else ""), "|---|---|" + ("---|" if wide else "")]
@@ -90,8 +92,6 @@ def _shown(model: Model) -> dict[str, str]:
     for key, value in _everything(model).items():
         if key.startswith("model.options.") or key in ALWAYS or plain.get(key, _default(model, key)) != value:
             rows[key] = value
-    if model.recipe.stages:
-        rows.pop("recipe.epochs", None)
     return rows
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
 import ferbench_lhcnet
 import pytest
 import torch
-from ferbench_lhcnet.network import LHCNet, LocalHeads, build_lhcnet, build_trunk
+from ferbench_lhcnet.network import LHCNet, LocalHeads, build_controlled, build_lhcnet, build_trunk
 from torch import nn
 
-from ferbench import SGD, Adam, Affine, NetSpec, SettingsError
+from ferbench import SGD, Adam, Affine, InitFrom, NetSpec, Recipe, SettingsError
+from ferbench.nouns.requirement import requirements_of
+from ferbench.training.transfer import go_on
 
 MODELS = {model.full_name: model for model in ferbench_lhcnet.ferbench_models()}
 SPEC = NetSpec(7, 3, 224)
@@ -102,8 +105,35 @@ def test_pictures_that_are_too_small_are_refused_with_the_setting_to_mend() -> N
         build_lhcnet(NetSpec(7, 3, 31))
 
 
-def test_the_recipe_has_the_three_stages_of_the_authors_code() -> None:
-    recipe = MODELS["lhcnet"].recipe
+def test_controllers_scale_each_attention_by_one_and_the_hyperbolic_tangent_of_their_strength() -> None:
+    spec = NetSpec(7, 3, 32)
+    network = build_controlled(spec, width=4, hidden=8)
+    strengths = [value for name, value in network.state_dict().items() if name.endswith("strength")]
+    assert [float(value) for value in strengths] == [0, 0, 0, -1, -0.5]
+    assert count(network) == count(build_lhcnet(spec, width=4, hidden=8)) + 5
+    torch.manual_seed(0)
+    module, x = LocalHeads(channels=4, side=6, heads=3, width=5, strength=-1.0).eval(), torch.randn(2, 4, 6, 6)
+    with torch.no_grad():
+        weaker = module(x) - x
+        assert module.strength is not None
+        module.strength.fill_(0.0)
+        assert torch.allclose(weaker, (module(x) - x) * (1 + math.tanh(-1)), atol=1e-6)
+
+
+def test_what_the_trunk_learnt_has_its_place_in_the_network_and_that_in_the_controlled_one() -> None:
+    spec = NetSpec(7, 3, 32)
+    trunk, plain, controlled = (
+        build(spec, width=4, hidden=8) for build in (build_trunk, build_lhcnet, build_controlled)
+    )
+    added = go_on(plain, trunk.state_dict(), "the trunk", extends=True)
+    assert added.unused == () and {name.split(".")[0] for name in added.missing} == {"attention"}
+    assert torch.equal(plain.state_dict()["head.6.weight"], trunk.state_dict()["head.6.weight"])
+    then = go_on(controlled, plain.state_dict(), "the network", extends=True)
+    assert then.missing == tuple(f"attention.{number}.strength" for number in range(5))
+
+
+def test_the_trunk_has_the_three_stages_of_the_authors_code() -> None:
+    recipe = MODELS["lhcnet-resnet34v2"].recipe
     assert recipe.model_validate(recipe.model_dump(mode="json")) == recipe
     first, second, third = recipe.planned_stages()
     assert isinstance(first.optimizer, Adam) and first.optimizer.lr == 1e-4
@@ -115,13 +145,40 @@ def test_the_recipe_has_the_three_stages_of_the_authors_code() -> None:
     assert (turn.degrees, turn.translate, turn.border) == (30, 0, "edge")
     assert (move.degrees, move.translate, move.zoom, move.border) == (10, 0.1, (0.9, 1.1), "edge")
     assert third.augmentation == ()
-    assert recipe.early_stopping is not None and recipe.early_stopping.patience == 8
+    assert _patience(recipe) == [(48, 30), (64, 10), (64, 5)]
 
 
-def test_its_claim_says_that_it_began_with_imagenet() -> None:
-    (claim,) = MODELS["lhcnet"].reported
-    assert (claim.value, claim.split, claim.extra_data) == (0.7442, "test", "ImageNet")
-    assert not MODELS["lhcnet-resnet34v2"].reported
+def test_attention_is_added_to_the_trained_trunk_and_controllers_to_that() -> None:
+    added, controlled = MODELS["lhcnet"], MODELS["lhcnet@controlled"]
+    assert requirements_of(added, added.options)["trunk"].model == "lhcnet-resnet34v2"
+    assert requirements_of(controlled, controlled.options)["plain"].model == "lhcnet"
+    for model, role in ((added, "trunk"), (controlled, "plain")):
+        assert model.recipe.init_from == InitFrom(role=role, mode="extend")
+        assert all(stage.augmentation == () for stage in model.recipe.planned_stages())
+    assert (_patience(added.recipe), _patience(controlled.recipe)) == ([(64, 3)], [(32, 1)])
+    assert controlled.recipe.stages[0].trainable == ("attention.*.strength",)
+
+
+def test_the_short_script_trains_all_at_once_with_one_patience() -> None:
+    joint = MODELS["lhcnet@joint"]
+    assert joint.requires == {} and joint.recipe.init_from is None
+    assert _patience(joint.recipe) == [(48, 8), (64, 8), (64, 8)]
+
+
+def _patience(recipe: Recipe) -> list[tuple[int | None, int]]:
+    """Batch size and patience of each stage; 0 for none."""
+    stages = recipe.planned_stages()
+    return [(stage.batch_size, stage.early_stopping.patience if stage.early_stopping else 0) for stage in stages]
+
+
+def test_its_claims_say_that_they_began_with_imagenet() -> None:
+    claims = {name: [(each.value, each.split, each.extra_data) for each in m.reported] for name, m in MODELS.items()}
+    assert claims == {
+        "lhcnet-resnet34v2": [(0.7365, "test", "ImageNet")],
+        "lhcnet": [(0.7442, "test", "ImageNet")],
+        "lhcnet@controlled": [(0.7428, "test", "ImageNet")],
+        "lhcnet@joint": [],
+    }
     assert all("fer2013-paper" in model.tags for model in MODELS.values())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -14,6 +16,8 @@ BLOCKS = (3, 4, 6, 3)
 HEADS = (8, 8, 7, 7, 1)
 EMBEDDINGS = (196, 196, 56, 14, 25)
 """Residual blocks of each stage; heads and width of their embeddings behind the first maximum and behind each stage."""
+STRENGTHS = (0.0, 0.0, 0.0, -1.0, -0.5)
+"""What the five controllers begin with: a module counts 1 + tanh of it."""
 
 
 def normalisation(channels: int) -> nn.BatchNorm2d:
@@ -48,10 +52,11 @@ class LocalHeads(nn.Module):
     Tokens are channels. Each head sees a horizontal strip of the picture, ``side``² / heads places, and has an
     embedding that queries (averages of 3 × 3) and keys (maxima of 3 × 3) share. Scores are divided by the embedding's
     width to the power of 1 + p, where p, between 0 and 1, is learnt from each channel's mean score. Where ``heads`` do
-    not divide the places, the next smaller number that does is taken.
+    not divide the places, the next smaller number that does is taken. With a ``strength`` what is added is multiplied
+    by 1 + tanh(strength), which is learnt (the authors' controller).
     """
 
-    def __init__(self, channels: int, side: int, heads: int, width: int) -> None:
+    def __init__(self, channels: int, side: int, heads: int, width: int, strength: float | None = None) -> None:
         super().__init__()
         places = side * side
         self.heads = max(count for count in range(1, heads + 1) if places % count == 0)
@@ -61,6 +66,7 @@ class LocalHeads(nn.Module):
         self.embed = nn.ModuleList(nn.Linear(places // self.heads, width) for _ in range(self.heads))
         self.power = nn.Linear(channels, channels)
         self.value = nn.Conv2d(channels, channels, 3, padding=1)
+        self.strength = None if strength is None else nn.Parameter(torch.tensor(strength))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Float [n, channels, side, side]; the shape stays."""
@@ -69,6 +75,8 @@ class LocalHeads(nn.Module):
         powers = 1 + torch.sigmoid(self.power(scores.mean(dim=3)).float())
         weights = (scores / self.width ** powers[..., None]).softmax(dim=3)
         attended = weights @ self._strips(self.average(self.value(x))).float()
+        if self.strength is not None:
+            attended = attended * (1 + torch.tanh(self.strength))
         return x + attended.transpose(1, 2).reshape(x.shape)
 
     def _strips(self, x: torch.Tensor) -> torch.Tensor:
@@ -81,15 +89,23 @@ class LocalHeads(nn.Module):
 
 
 class LHCNet(nn.Module):
-    """Pre-activation ResNet34, attention behind its first maximum and each stage (``attention``), three linear layers.
+    """Pre-activation ResNet34, three linear layers, and attention behind its first maximum and each stage.
 
-    ``width``: channels of the first stage. ``hidden``: outputs of the first linear layer; the second has a quarter.
-    ``dropout``: behind either. ``momentum``: share of each batch in running statistics. Raises SettingsError for
-    pictures below 32 pixels.
+    ``attention``: ``none``, ``plain``, or ``controlled`` (each module with a strength that is learnt). ``width``:
+    channels of the first stage. ``hidden``: outputs of the first linear layer; the second has a quarter. ``dropout``:
+    behind either. ``momentum``: share of each batch in running statistics. Raises SettingsError for pictures below 32
+    pixels.
     """
 
     def __init__(
-        self, spec: NetSpec, *, attention: bool, width: int, hidden: int, dropout: float, momentum: float
+        self,
+        spec: NetSpec,
+        *,
+        attention: Literal["none", "plain", "controlled"],
+        width: int,
+        hidden: int,
+        dropout: float,
+        momentum: float,
     ) -> None:
         super().__init__()
         if spec.size < SMALLEST:
@@ -109,8 +125,9 @@ class LHCNet(nn.Module):
             before, side = after, -(-side // stride)
             sides.append(side)
         self.stages = nn.ModuleList(stages)
-        places = zip([width, *widths], sides, HEADS, EMBEDDINGS, strict=True)
-        self.attention = nn.ModuleList(LocalHeads(*place) if attention else nn.Identity() for place in places)
+        strengths = STRENGTHS if attention == "controlled" else [None] * len(STRENGTHS)
+        places = zip([width, *widths], sides, HEADS, EMBEDDINGS, strengths, strict=True)
+        self.attention = nn.ModuleList(nn.Identity() if attention == "none" else LocalHeads(*place) for place in places)
         self.bn1 = normalisation(before)
         self.head = nn.Sequential(
             nn.Linear(before, hidden),
@@ -148,11 +165,18 @@ def build_lhcnet(
     spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4, momentum: float = 0.01
 ) -> LHCNet:
     """The network with its five attention modules."""
-    return LHCNet(spec, attention=True, width=width, hidden=hidden, dropout=dropout, momentum=momentum)
+    return LHCNet(spec, attention="plain", width=width, hidden=hidden, dropout=dropout, momentum=momentum)
+
+
+def build_controlled(
+    spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4, momentum: float = 0.01
+) -> LHCNet:
+    """The network whose five attention modules each have a strength."""
+    return LHCNet(spec, attention="controlled", width=width, hidden=hidden, dropout=dropout, momentum=momentum)
 
 
 def build_trunk(
     spec: NetSpec, *, width: int = 64, hidden: int = 4096, dropout: float = 0.4, momentum: float = 0.01
 ) -> LHCNet:
     """The pre-activation ResNet34 and the head alone."""
-    return LHCNet(spec, attention=False, width=width, hidden=hidden, dropout=dropout, momentum=momentum)
+    return LHCNet(spec, attention="none", width=width, hidden=hidden, dropout=dropout, momentum=momentum)
