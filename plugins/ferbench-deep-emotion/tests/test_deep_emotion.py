@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import ferbench_deep_emotion
 import pytest
 import torch
@@ -54,6 +56,47 @@ def test_the_sampler_gives_what_grid_sample_gives_with_its_gradients() -> None:
     assert ours.grad is not None
     assert theirs.grad is not None
     assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+class Stock(nn.Module):
+    """What the port describes, of PyTorch's own parts: the same numbers in the same order, and ``grid_sample``."""
+
+    def __init__(self, net: DeepEmotion) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        part, look = self.net.features, self.net.transformer
+        x = x.clone()
+        place = functional.relu(functional.max_pool2d(look.localisation[0](x), 2))
+        place = functional.relu(functional.max_pool2d(look.localisation[3](place), 2))
+        change = look.regressor[2](functional.relu(look.regressor[0](place.flatten(1))))
+        theta = (change + torch.tensor([1.0, 0, 0, 0, 1, 0])).reshape(-1, 2, 3)
+        seen = functional.grid_sample(
+            x, functional.affine_grid(theta, list(x.shape), align_corners=False), align_corners=False
+        )
+        seen = functional.relu(part[0](seen))
+        seen = functional.relu(functional.max_pool2d(part[2](seen), 2))
+        seen = functional.relu(part[5](seen))
+        seen = functional.relu(functional.max_pool2d(part[8](part[7](seen)), 2))
+        logits: torch.Tensor = self.net.output(functional.relu(self.net.hidden(seen.flatten(1))))
+        return logits
+
+
+def test_a_step_of_training_is_that_of_the_port_s_network() -> None:
+    """In double precision: in single precision a place beside a whole pixel may fall to either side of it."""
+    torch.manual_seed(3)
+    net = DeepEmotion(SPEC, dropout=0.0)
+    for parameter in net.transformer.regressor[2].parameters():
+        nn.init.normal_(parameter, std=0.02)  # off the identity, where all its gradients count
+    ours, theirs = net.double().train(), Stock(net).double().train()
+    x, y = torch.rand(16, 1, 48, 48, dtype=torch.double) * 2 - 1, torch.arange(16) % 7
+    for each in (ours, theirs):
+        functional.cross_entropy(each(x), y).backward()
+    for (name, own), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert own.grad is not None and other.grad is not None
+        far = float((own.grad - other.grad).norm() / (other.grad.norm() + 1e-6))
+        assert far < 1e-5, f"{name}: the maps are made in single precision, which leaves no more"
 
 
 @pytest.mark.parametrize("name", list(MODELS))
