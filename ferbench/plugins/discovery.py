@@ -6,16 +6,13 @@ Entry points are loaded one by one in a loop of our own: pluggy's stops at the f
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import logging
 import os
 import re
 import sys
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -26,13 +23,12 @@ from ferbench.plugins.containment import contained, unforked
 from ferbench.plugins.installed import Installed, PluginInfo
 from ferbench.plugins.quarantine import KINDS, NAME, NOUNS, Contents, Quarantined, contents_of, guarded
 from ferbench.plugins.untouched import Core
+from ferbench.plugins.watching import Watch
 
 GROUP = "ferbench"
 CORE = "builtin"
 SLOW_SECONDS = 5.0
 """After so long the user is told which plugin is being loaded."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,13 +62,15 @@ def discover(only: Collection[str] | None = None, files: Sequence[Path] = ()) ->
     disabled = {name.strip() for name in os.environ.get("FERBENCH_DISABLE_PLUGINS", "").split(",")}
     loaded: list[tuple[PluginInfo, Contents | None]] = []
     core = Core()
-    for candidate in found:
-        if only is not None and candidate.name not in only and candidate.file is None:
-            continue
-        info, contents = _loaded(candidate, candidate.name in disabled, loaded, core)
-        if candidate.file and info.state == "broken":
-            raise PluginError(f"The plugin file {candidate.file} cannot be used: {info.cause}")
-        loaded.append((info, contents))
+    with Watch(SLOW_SECONDS) as watch:
+        for candidate in found:
+            if only is not None and candidate.name not in only and candidate.file is None:
+                continue
+            with watch.over(candidate.name):
+                info, contents = _loaded(candidate, candidate.name in disabled, loaded, core)
+            if candidate.file and info.state == "broken":
+                raise PluginError(f"The plugin file {candidate.file} cannot be used: {info.cause}")
+            loaded.append((info, contents))
     return Installed(tuple(loaded))
 
 
@@ -91,7 +89,7 @@ def _loaded(
     try:
         if candidate.fault:
             raise Quarantined(candidate.fault)
-        with _told_when_slow(candidate.name), contained(core) as changed:
+        with contained(core) as changed:
             with unforked("importing it"), guarded("importing it"):
                 plugin = candidate.load()
             with unforked("its hooks"), guarded("checking it"):
@@ -104,19 +102,6 @@ def _loaded(
     except Quarantined as cause:
         return replace(info, state="broken", cause=str(cause)), None
     return replace(info, source_hash=source_hash, changed=tuple(dict.fromkeys(changed))), contents
-
-
-@contextlib.contextmanager
-def _told_when_slow(name: str) -> Iterator[None]:
-    """Say which plugin keeps everything waiting: nobody else would know."""
-    text = "The plugin %r still loads after %g s, and all else waits. FERBENCH_DISABLE_PLUGINS=%s leaves it out."
-    timer = threading.Timer(SLOW_SECONDS, logger.warning, (text, name, SLOW_SECONDS, name))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _refuse_taken_names(contents: Contents, other: PluginInfo, theirs: Contents) -> None:
