@@ -6,7 +6,6 @@ What the paper leaves open was read in the authors' code (Bodhis4ttva/LHC_Net); 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pydantic import Field
 
@@ -132,51 +131,55 @@ def needs_plain(options: LHCOptions) -> Mapping[str, Requirement]:
 @hookimpl
 def ferbench_models() -> Iterator[Model]:
     """The trunk, the network that begins with it, that with controllers, and the network trained in one go."""
-    yield Model(
-        name="lhcnet-resnet34v2",
-        build="ferbench_lhcnet.network:build_trunk",
-        recipe=TRUNK,
-        reported=_claims(0.7365),
-        description="The trunk of LHC-Net, a pre-activation ResNet34 without attention, trained from scratch.",
-        **_common(),
-    )
-    yield Model(
-        name="lhcnet",
-        build="ferbench_lhcnet.network:build_lhcnet",
-        recipe=ADDED,
-        requires=needs_trunk,
-        reported=_claims(0.7442),
-        description="Local multi-head channel attention, added to its trunk when that is trained.",
-        **_common(),
-    )
-    yield Model(
-        name="lhcnet",
-        variant="controlled",
-        build="ferbench_lhcnet.network:build_controlled",
-        recipe=CONTROLLED,
-        requires=needs_plain,
-        reported=_claims(0.7428),
-        description="LHC-Net, once trained, learns how much each of its five attention modules counts (LHC-NetC).",
-        **_common(),
-    )
-    yield Model(
-        name="lhcnet",
-        variant="joint",
-        build="ferbench_lhcnet.network:build_lhcnet",
-        recipe=JOINT,
-        description="LHC-Net with trunk and attention trained together from the beginning, the authors' short way.",
-        **_common(),
-    )
-
-
-def _common() -> dict[str, Any]:
-    return {
-        "options": LHCOptions(),
-        "reference": NetSpec(classes=7, channels=3, size=224),
-        "small": SMALL,
-        "paper": PAPER,
-        "tags": frozenset({"fer2013-paper"}),
-    }
+    for name, build, recipe, requires, claims, description in (
+        (
+            "lhcnet-resnet34v2",
+            "build_trunk",
+            TRUNK,
+            {},
+            _claims(0.7365),
+            "The trunk of LHC-Net, a pre-activation ResNet34 without attention, trained from scratch.",
+        ),
+        (
+            "lhcnet",
+            "build_lhcnet",
+            ADDED,
+            needs_trunk,
+            _claims(0.7442),
+            "Local multi-head channel attention, added to its trunk when that is trained.",
+        ),
+        (
+            "lhcnet@controlled",
+            "build_controlled",
+            CONTROLLED,
+            needs_plain,
+            _claims(0.7428),
+            "LHC-Net, once trained, learns how much each of its five attention modules counts (LHC-NetC).",
+        ),
+        (
+            "lhcnet@joint",
+            "build_lhcnet",
+            JOINT,
+            {},
+            (),
+            "LHC-Net with trunk and attention trained together from the beginning, the authors' short way.",
+        ),
+    ):
+        method, _, variant = name.partition("@")
+        yield Model(
+            name=method,
+            variant=variant,
+            build=f"ferbench_lhcnet.network:{build}",
+            options=LHCOptions(),
+            requires=requires,
+            recipe=recipe,
+            reference=NetSpec(classes=7, channels=3, size=224),
+            small=SMALL,
+            description=description,
+            paper=PAPER,
+            reported=claims,
+            tags=frozenset({"fer2013-paper"}),
+        )
 
 
 def _claims(accuracy: float) -> tuple[Reported, ...]:
