@@ -30,7 +30,7 @@ class Core:
 
     owners: dict[int, Owner] = field(default_factory=dict)
     modules: dict[str, Any] = field(default_factory=dict)
-    loaded: int = 0
+    loaded: tuple[int, str] = (0, "")
 
     @contextlib.contextmanager
     def kept(self, changed: list[str]) -> Iterator[None]:
@@ -46,9 +46,10 @@ class Core:
                 _put_back(owner, changed)
 
     def _look(self) -> None:
-        """Take in what has been loaded since; thousands of modules are gone through only when there are more."""
-        if len(sys.modules) != self.loaded:
-            self.loaded = len(sys.modules)
+        """Take in what has been loaded since; thousands of modules are gone through only when there are others."""
+        loaded = (len(sys.modules), next(reversed(sys.modules)))
+        if loaded != self.loaded:
+            self.loaded = loaded
             own = [name for name in sys.modules if name == "ferbench" or name.startswith("ferbench.")]
             self.modules = {name: sys.modules[name] for name in own}
         for name, module in self.modules.items():

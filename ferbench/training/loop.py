@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ferbench.errors import Problem, SettingsError
 from ferbench.nouns.model import Objective, StepContext, StepResult
-from ferbench.nouns.recipe import Stage
+from ferbench.nouns.recipe import Recipe, Stage
 from ferbench.nouns.schedules import Plateau, Schedule
 from ferbench.nouns.split import Batch, View
 from ferbench.training.batches import epoch_batches
@@ -112,7 +112,8 @@ class StageRun:
             if self.average:
                 compile_network(self.average.module)
         crops, micro = crops_of(_known(stage.augmentation)), job.allow_microbatch
-        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, micro, settings, crops)
+        key = _size_key(job.recipe, progress.stage)
+        self.stepper = Stepper(net, self.objective, self.optimizer, job.numerics, micro, settings, crops, key)
 
     def run(self) -> None:
         """Train until the stage's epochs are over or early stopping ends it."""
@@ -270,6 +271,12 @@ def _supervised(job: Job, stage: Stage, part: Part) -> Objective:
 
 def _of_classes(job: Job, stage: Stage, part: Part) -> torch.Tensor | None:
     return class_weights(_known(stage.loss), part.targets, len(job.classes), job.numerics.device, part.label_kind)
+
+
+def _size_key(recipe: Recipe, stage: int) -> str:
+    """The setting that says how large the batches of a stage are."""
+    own = recipe.stages and recipe.stages[stage].batch_size
+    return f"recipe.stages.{stage}.batch_size" if own else "recipe.batch_size"
 
 
 def _averaged(net: nn.Module, decay: float) -> AveragedModel:

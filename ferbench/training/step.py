@@ -20,7 +20,11 @@ from ferbench.training.sharpness import Draws, buffers_kept, state_kept, uphill
 
 @dataclass(frozen=True)
 class Stepper:
-    """Everything that a step works with; ``crops`` says how many pictures of a batch come of each of the data set."""
+    """Everything that a step works with.
+
+    ``crops``: how many pictures of a batch come of each of the data set. ``size_key``: the setting that says how large
+    a batch is.
+    """
 
     net: nn.Module
     objective: Objective
@@ -29,6 +33,7 @@ class Stepper:
     allow_microbatch: bool
     settings: Optimizer
     crops: int = 1
+    size_key: str = "recipe.batch_size"
 
 
 def training_step(stepper: Stepper, batch: Batch, context: StepContext, chunks: int) -> tuple[StepResult, int]:
@@ -122,7 +127,7 @@ def _advice(stepper: Stepper, batch: Batch, context: StepContext, size: int) -> 
     if fits < 1:
         return f"{where}; not even one sample fits on {stepper.numerics.device}."
     return (
-        f"{where}; {fits} would fit. Set recipe.batch_size={fits}, or keep the recipe with "
+        f"{where}; {fits} would fit. Set {stepper.size_key}={fits}, or keep the recipe with "
         "--set run.allow_microbatch=true (gradients are accumulated, and the row is marked)."
     )
 

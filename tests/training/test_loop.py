@@ -12,6 +12,7 @@ from torch import nn
 from ferbench import (
     EMA,
     SGD,
+    Batch,
     Constant,
     CrossEntropy,
     EarlyStopping,
@@ -21,6 +22,8 @@ from ferbench import (
     ResizedCrop,
     Sample,
     Stage,
+    StepContext,
+    StepResult,
     TrainingError,
 )
 from ferbench.training.job import Part, Trained
@@ -102,6 +105,20 @@ def test_a_stage_s_own_patience_and_batch_size_replace_the_recipe_s() -> None:
     steps = [row["step"] for row in history]
     of_an_epoch = [after - before for before, after in zip([0, *steps], steps, strict=False)]
     assert of_an_epoch == [4] * 3 + [2] * 5, "48 pictures in batches of 12, then of 24"
+
+
+def test_a_batch_that_does_not_fit_is_mended_where_its_size_is_set() -> None:
+    def hungry(net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
+        if len(batch.target) > 12:
+            raise torch.OutOfMemoryError("no memory")
+        scores = net(batch.inputs["image"])
+        return StepResult(nn.functional.cross_entropy(scores, batch.target), scores)
+
+    own = changed(stages=(Stage(epochs=1), Stage(epochs=1, batch_size=24)))
+    with pytest.raises(TrainingError, match=r"Set recipe\.stages\.1\.batch_size=12"):
+        trained(own, objective=hungry)
+    with pytest.raises(TrainingError, match=r"Set recipe\.batch_size=12"):
+        trained(changed(batch_size=24, stages=(Stage(epochs=1),)), objective=hungry)
 
 
 @pytest.mark.parametrize("start", ["best", "last"])
