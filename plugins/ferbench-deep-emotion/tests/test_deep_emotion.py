@@ -67,7 +67,6 @@ class Stock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         part, look = self.net.features, self.net.transformer
-        x = x.clone()
         place = functional.relu(functional.max_pool2d(look.localisation[0](x), 2))
         place = functional.relu(functional.max_pool2d(look.localisation[3](place), 2))
         change = look.regressor[2](functional.relu(look.regressor[0](place.flatten(1))))
