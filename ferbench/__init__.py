@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from ferbench.nouns.settings import Options, Settings
     from ferbench.nouns.split import Batch, Split, Splits, View
     from ferbench.nouns.suite import RunSettings, Suite, SuiteRow
-    from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop
+    from ferbench.nouns.views import FiveCrop, FlipView, GridViews, RandomViews, SingleView, TenCrop, ViewGrid
     from ferbench.nouns.weights import Weights
     from ferbench.running.api import leaderboard, run
     from ferbench.running.quick import Quick, quick
@@ -131,7 +131,7 @@ _HOMES = {
     "ferbench.nouns.settings": "Options Settings",
     "ferbench.nouns.split": "Batch Split Splits View",
     "ferbench.nouns.suite": "RunSettings Suite SuiteRow",
-    "ferbench.nouns.views": "FiveCrop FlipView RandomViews SingleView TenCrop",
+    "ferbench.nouns.views": "FiveCrop FlipView GridViews RandomViews SingleView TenCrop ViewGrid",
     "ferbench.nouns.weights": "Weights",
     "ferbench.running.api": "leaderboard run",
     "ferbench.running.quick": "Quick quick",
@@ -184,6 +184,7 @@ __all__ = [
     "Focal",
     "Fold",
     "GaussianBlur",
+    "GridViews",
     "HeInit",
     "HorizontalFlip",
     "InitFrom",
@@ -261,6 +262,7 @@ __all__ = [
     "UnknownNameError",
     "VerticalFlip",
     "View",
+    "ViewGrid",
     "Weights",
     "XavierInit",
     "brightness",

@@ -47,6 +47,7 @@ REQUIRED: dict[str, Any] = {
     "datasets": ("demo", "fer2013"),
     "models": ("small-cnn",),
     "algorithm": "lamb",
+    "grids": ({},),
 }
 """Values of fields that have no default, by the field's name."""
 

@@ -23,7 +23,8 @@ def evaluate(
     cells: Annotated[list[str] | None, typer.Argument(help="Beginnings of cell ids (default: the latest run).")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ferbench-runs"),
     tta: Annotated[
-        str, typer.Option(help="recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT.")
+        str,
+        typer.Option(help="recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT, or a table as in a suite."),
     ] = "recipe",
     weights: Annotated[Which, typer.Option(help="Weights chosen on val, or the last ones.")] = Which.best,
     dataset: Annotated[str, typer.Option("-d", "--dataset", help="Another data set: NAME or NAME@PROTOCOL.")] = "",
@@ -41,10 +42,13 @@ def evaluate(
 
         ferbench evaluate --tta random:20,seed=1,mean=logit
 
+        ferbench evaluate --tta '{name="grid", grids=[{degrees=[-10, 0, 10]}], plain=3}'
+
         ferbench evaluate 3f2a --weights last --json
     """
     from ferbench.errors import FerbenchError
-    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, misfit, parse_tta
+    from ferbench.evaluating.asked import parse_tta
+    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, misfit
     from ferbench.plugins import discover
     from ferbench.store.store import Store
     from ferbench.training.precision import choose_device

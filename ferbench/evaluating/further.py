@@ -12,7 +12,7 @@ from ferbench.data.registry import load
 from ferbench.data.splits import copies_in, make_splits
 from ferbench.data.stored import Loaded
 from ferbench.data.votes import votes_of
-from ferbench.errors import DataError, Problem, SettingsError, StoreError, did_you_mean
+from ferbench.errors import DataError, StoreError
 from ferbench.evaluating.evaluation import predictions_of, write_evaluation
 from ferbench.evaluating.finished import PredictorScorer
 from ferbench.evaluating.loading import at_trained_size, load_scorer
@@ -21,25 +21,13 @@ from ferbench.evaluating.setup import Setup, find_protocol, metrics_of, rebuild
 from ferbench.identity import digest
 from ferbench.nouns.dataset import ProtocolRule
 from ferbench.nouns.emotions import canonical
-from ferbench.nouns.settings import validated
 from ferbench.nouns.split import Split
-from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
+from ferbench.nouns.views import TestViews
 from ferbench.plugins import Installed
 from ferbench.store.files import read_object, write_json
 from ferbench.store.store import CellFolder
 from ferbench.store.uses import Use, note_use
 from ferbench.training.precision import choose_device, numerics_for
-
-VIEWS: dict[str, type[SingleView | FlipView | FiveCrop | TenCrop | RandomViews]] = {
-    "none": SingleView,
-    "flip": FlipView,
-    "five-crop": FiveCrop,
-    "ten-crop": TenCrop,
-    "random": RandomViews,
-}
-SIZED = ("five-crop", "ten-crop")
-MAIN = {**dict.fromkeys(SIZED, "size"), "random": "count"}
-"""The setting that a bare number means."""
 
 
 @dataclass(frozen=True)
@@ -49,30 +37,6 @@ class Wanted:
     weights: Literal["best", "last"] = "best"
     tta: TestViews | None = None
     other: tuple[Loaded, ProtocolRule] | None = None
-
-
-def parse_tta(text: str) -> TestViews | None:
-    """``recipe`` (None), or views by name: ``flip``, ``ten-crop:40``, ``random:count=20,seed=1,mean=logit``.
-
-    What follows the colon are settings; a bare number is the size of a crop, or the count of random views. Raises
-    SettingsError for anything else.
-    """
-    name, _, argument = text.partition(":")
-    if text == "recipe":
-        return None
-    kind = VIEWS.get(name)
-    given = dict(_setting(part, MAIN.get(name, "")) for part in argument.split(",")) if argument else {}
-    if kind is None or "" in given or (name in SIZED and "size" not in given):
-        forms = "recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT"
-        further = "with further settings after a comma, such as ten-crop:40,mean=logit"
-        raise SettingsError([Problem("--tta", f"{text!r} is none of {forms} ({further}).{did_you_mean(name, VIEWS)}")])
-    return validated(kind, given, "--tta")
-
-
-def _setting(text: str, main: str) -> tuple[str, str]:
-    """``KEY=VALUE`` as a pair; a bare number belongs to the key ``main``, anything else to none."""
-    key, equals, value = (part.strip() for part in text.partition("="))
-    return (key, value) if equals else (main if key.isdigit() else "", key)
 
 
 def find_other(installed: Installed, text: str) -> tuple[Loaded, ProtocolRule]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ferbench.nouns.geometry import Border
 from ferbench.nouns.settings import Settings
 
 Mean = Literal["probability", "logit"]
@@ -49,4 +50,31 @@ class RandomViews(Settings):
     mean: Mean = "probability"
 
 
-TestViews = Annotated[SingleView | FlipView | FiveCrop | TenCrop | RandomViews, Field(discriminator="name")]
+class ViewGrid(Settings):
+    """Every combination of these, each also with the mirror image where ``mirror`` is set.
+
+    ``degrees``: clockwise. ``translate``: shares of the side, used both to the right and down. ``zoom``: the share of
+    width and height that is shown, from the middle, so that less than 1 enlarges.
+    """
+
+    degrees: tuple[Annotated[float, Field(ge=-180, le=180)], ...] = Field((0.0,), min_length=1)
+    translate: tuple[Annotated[float, Field(gt=-1, lt=1)], ...] = Field((0.0,), min_length=1)
+    zoom: float = Field(1.0, gt=0)
+    mirror: bool = True
+
+
+class GridViews(Settings):
+    """The picture itself, counted ``plain`` times, and every view of the ``grids`` once.
+
+    A view is mirrored, enlarged, moved and turned in this order, with one interpolation; ``border`` says what enters
+    the picture. Pecoraro et al. 2021 take 60 such views.
+    """
+
+    name: Literal["grid"] = "grid"
+    grids: tuple[ViewGrid, ...] = Field(min_length=1)
+    plain: float = Field(1.0, gt=0)
+    border: Border = "edge"
+    mean: Mean = "probability"
+
+
+TestViews = Annotated[SingleView | FlipView | FiveCrop | TenCrop | RandomViews | GridViews, Field(discriminator="name")]

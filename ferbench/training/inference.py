@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
@@ -11,8 +13,9 @@ from ferbench.nouns.augmentation import Augmentation
 from ferbench.nouns.emotions import Task
 from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.split import Batch, View
-from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, FlipView, GridViews, RandomViews, SingleView, TenCrop, TestViews
 from ferbench.training.feed import Feed
+from ferbench.training.grid_views import move
 from ferbench.training.losses import call_network, check_scores
 from ferbench.training.pixels import is_picture
 from ferbench.training.precision import Numerics
@@ -59,15 +62,19 @@ def score_samples(
 
 def _expanded(
     raw: Batch,
-    views: SingleView | FlipView | FiveCrop | TenCrop,
+    views: SingleView | FlipView | FiveCrop | TenCrop | GridViews,
     preparer: Preparer,
     crop: int | None,
     recipe: Recipe,
 ) -> Batch:
-    batch = preparer.test(raw, crop, recipe.augmentation)
     if isinstance(views, SingleView):
-        return batch
-    name = _one_picture(raw, batch, views)
+        return preparer.test(raw, crop, recipe.augmentation)
+    name = _one_picture(raw, preparer, views)
+    if isinstance(views, GridViews):
+        with torch.autocast(raw.target.device.type, enabled=False):  # pictures are made in full precision
+            batch = preparer.test(raw, crop, recipe.augmentation, partial(move, tta=views))
+        return Batch({name: batch.inputs[name]}, None)
+    batch = preparer.test(raw, crop, recipe.augmentation)
     return Batch({name: expand_views(batch.inputs[name], views)}, None)
 
 
@@ -75,20 +82,20 @@ def _drawn(
     raw: Batch, views: RandomViews, augmentation: tuple[Augmentation, ...], preparer: Preparer, place: int
 ) -> Batch:
     """Draw all views of a batch; each has a generator of its own, so that nothing depends on who reads the batches."""
+    name = _one_picture(raw, preparer, views)
     drawn = []
     with torch.autocast(raw.target.device.type, enabled=False):  # pictures are made as in training, in full precision
         for view in range(views.count):
             batch = preparer.train(raw, augmentation, np.random.default_rng((views.seed, view, place)))
-            name = _one_picture(raw, batch, views)
             drawn.append(batch.inputs[name])
     return Batch({name: side_by_side(drawn)}, None)
 
 
-def _one_picture(raw: Batch, prepared: Batch, views: TestViews) -> str:
+def _one_picture(raw: Batch, preparer: Preparer, views: TestViews) -> str:
     """The name of the only input. Raises TrainingError where there are several, or it is no picture."""
-    name, *others = prepared.inputs
+    name, *others = preparer.inputs or raw.inputs
     if others or not is_picture(raw.inputs[name]):
-        held = f"several inputs ({', '.join(prepared.inputs)})" if others else f"{name}, which is no picture"
+        held = f"several inputs ({', '.join((name, *others))})" if others else f"{name}, which is no picture"
         raise TrainingError(f"{views.name} views are of one picture a sample, and these samples hold {held}.")
     return name
 

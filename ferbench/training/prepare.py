@@ -94,17 +94,24 @@ class Preparer:
 
         return self._each_picture(batch, prepared, crops_of(augmentation))
 
-    def test(self, batch: Batch, size: int | None = None, augmentation: tuple[Augmentation, ...] = ()) -> Batch:
+    def test(
+        self,
+        batch: Batch,
+        size: int | None = None,
+        augmentation: tuple[Augmentation, ...] = (),
+        change: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> Batch:
         """Normalise a batch as :meth:`train` does, not augmented, but as large as training makes it.
 
-        Where ``augmentation`` resizes crops, the whole picture is resized; then only the middle ``size`` pixels are
-        taken, if given.
+        Where ``augmentation`` resizes crops, the whole picture is resized; ``change`` then gets it (uint8
+        [n, c, h, w]); last, only the middle ``size`` pixels are taken, if given.
         """
         resizing = [op for op in augmentation if isinstance(op, ResizedCrop)][-1:]
 
         def prepared(x: torch.Tensor, frames: int) -> torch.Tensor:
             for op in resizing:
                 x = resize(x, op.size, op.interpolation)
+            x = change(x) if change else x
             return self._normalised(x if size is None or x.shape[2:] == (size, size) else centre_crop(x, size))
 
         return self._each_picture(batch, prepared)

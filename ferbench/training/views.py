@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from ferbench.nouns.emotions import Task
-from ferbench.nouns.views import FiveCrop, FlipView, RandomViews, SingleView, TenCrop, TestViews
+from ferbench.nouns.views import FiveCrop, FlipView, GridViews, RandomViews, SingleView, TenCrop, TestViews
+from ferbench.training.grid_views import grid_views, grid_weights
 from ferbench.training.pixels import check_fits, five_places
 
 
@@ -24,6 +25,8 @@ def view_count(tta: TestViews) -> int:
             return 10
         case RandomViews():
             return tta.count
+        case GridViews():
+            return len(grid_views(tta))
 
 
 def expand_views(x: torch.Tensor, tta: SingleView | FlipView | FiveCrop | TenCrop) -> torch.Tensor:
@@ -61,10 +64,18 @@ def merge_views(logits: torch.Tensor, views: int, tta: TestViews, task: Task) ->
     """
     outputs = logits.float().reshape(-1, views, logits.shape[-1])
     if task == "regression":
-        return outputs.mean(1)
+        return _mean(outputs, tta)
     if not isinstance(tta, SingleView) and tta.mean == "logit":
-        return _probabilities(outputs.mean(1), task)
-    return _probabilities(outputs, task).mean(1)
+        return _probabilities(_mean(outputs, tta), task)
+    return _mean(_probabilities(outputs, task), tta)
+
+
+def _mean(outputs: torch.Tensor, tta: TestViews) -> torch.Tensor:
+    """The mean over the views, [b, v, k] to [b, k], each view as often as it counts."""
+    if isinstance(tta, GridViews):
+        # No matrix product: autocast would round it to bf16.
+        return (outputs * grid_weights(tta, outputs.device)[:, None]).sum(1)
+    return outputs.mean(1)
 
 
 def _probabilities(logits: torch.Tensor, task: Task) -> torch.Tensor:

@@ -37,6 +37,14 @@ def test_all_views_are_known_by_name_with_their_settings(ferbench: Command, fini
         "ten-crop:size=6,mean=logit": {"name": "ten-crop", "size": 6, "mean": "logit"},
         "random": {"name": "random", "count": 10, "seed": 0, "mean": "probability"},
         "random:3,seed=2": {"name": "random", "count": 3, "seed": 2, "mean": "probability"},
+        '{name = "random", count = 3, mean = "logit"}': {"name": "random", "count": 3, "seed": 0, "mean": "logit"},
+        '{name="grid", grids=[{degrees=[0, 10]}], plain=3}': {
+            "name": "grid",
+            "grids": [{"degrees": [0.0, 10.0], "translate": [0.0], "zoom": 1.0, "mirror": True}],
+            "plain": 3.0,
+            "border": "edge",
+            "mean": "probability",
+        },
     }
     for text, views in wanted.items():
         facts = ferbench("evaluate", cell.id, "--out", finished.out, "--tta", text, "--device", "cpu", "--json").json
@@ -114,6 +122,10 @@ def test_without_ids_the_latest_run_is_evaluated_and_what_does_not_apply_left_ou
         ("tiny", ["--tta", "ten-crop"], "none of recipe, none, flip, ten-crop:SIZE"),
         ("tiny", ["--tta", "five-crop"], "five-crop:SIZE, random:COUNT"),
         ("tiny", ["--tta", "ranom:3"], "Did you mean 'random'?"),
+        ("tiny", ["--tta", "grid"], "grid views are written as a table, such as"),
+        ("tiny", ["--tta", "{grids=[{}]}"], "--tta.name: None is none of none, flip"),
+        ("tiny", ["--tta", '{name="grid", grids=[{degree=[3]}]}'], "Did you mean 'degrees'"),
+        ("tiny", ["--tta", '{name="grid"'], "is no table such as"),
         ("tiny", ["--tta", "flip:2"], "'flip:2' is none of recipe"),
         ("tiny", ["--tta", "random:0"], "--tta.count: "),
         ("tiny", ["--tta", "random:3,men=logit"], "--tta.men: unknown key. Did you mean 'mean'?"),

@@ -240,7 +240,8 @@ def test_the_same_cell_gives_the_same_bytes(contract: Contract, images: RunResul
 
 
 def test_views_and_last_weights_are_evaluated_later_without_training(contract: Contract, images: RunResult) -> None:
-    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, parse_tta
+    from ferbench.evaluating.asked import parse_tta
+    from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 
     cell = contract.cell(images, model="tiny", variant="", protocol="official")
     before = (cell.path / "best.safetensors").stat().st_mtime_ns

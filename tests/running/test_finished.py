@@ -13,8 +13,9 @@ from PIL import Image
 import ferbench
 from ferbench import DataError, SettingsError, StoreError, Weights
 from ferbench.data.weights import add_weights
+from ferbench.evaluating.asked import parse_tta
 from ferbench.evaluating.finished import probabilities
-from ferbench.evaluating.further import Wanted, evaluate_cell, find_other, parse_tta
+from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 from ferbench.evaluating.predicting import predict_folder
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from itertools import product
 
 import ferbench_lhcnet
+import numpy as np
 import pytest
 import torch
 from ferbench_lhcnet.network import LHCNet, LocalHeads, build_controlled, build_lhcnet, build_trunk
 from torch import nn
 
-from ferbench import SGD, Adam, Affine, InitFrom, NetSpec, Recipe, SettingsError
+from ferbench import SGD, Adam, Affine, GridViews, InitFrom, NetSpec, Recipe, SettingsError
 from ferbench.nouns.requirement import requirements_of
 from ferbench.training.transfer import go_on
 
@@ -169,6 +171,26 @@ def _patience(recipe: Recipe) -> list[tuple[int | None, int]]:
     """Batch size and patience of each stage; 0 for none."""
     stages = recipe.planned_stages()
     return [(stage.batch_size, stage.early_stopping.patience if stage.early_stopping else 0) for stage in stages]
+
+
+def test_sixty_views_are_weighed_as_in_the_authors_inference() -> None:
+    """``TTA_Inference`` of Lib/Utils.py: all turns, shifts and mirrors at full size, six views enlarged."""
+    views = MODELS["lhcnet"].recipe.tta
+    assert isinstance(views, GridViews)
+    shift, turn, slight = 10 / 224, math.degrees(0.4), math.degrees(0.15)
+    shifts, sides = (0.0, shift, -shift), (False, True)
+    expected = {*product((0.0, turn, -turn), shifts, shifts, (1.0,), sides)}
+    expected |= {(angle, 0.0, 0.0, 0.9, mirrored) for angle in (0.0, slight, -slight) for mirrored in sides}
+    found = {
+        (degrees, right, down, grid.zoom, mirrored)
+        for grid in views.grids
+        for degrees, right, down, mirrored in product(grid.degrees, grid.translate, grid.translate, sides)
+    }
+    assert len(found) == len(expected) == 60
+    assert np.allclose(sorted(found), sorted(expected), atol=2e-3)
+    assert views.plain == 3
+    assert all(grid.mirror for grid in views.grids)
+    assert {name for name, model in MODELS.items() if model.recipe.tta == views} == set(MODELS)
 
 
 def test_its_claims_say_that_they_began_with_imagenet() -> None:
