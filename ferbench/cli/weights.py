@@ -34,8 +34,8 @@ def are_weights(installed: Installed, name: str, path: Path, trained_on: str) ->
 
 def add_file(installed: Installed, name: str, path: Path, trained_on: str, classes: str, json: bool) -> None:
     """Register a file of weights, and say so."""
+    from ferbench.data.adding_weights import add_weights
     from ferbench.data.provenance import described
-    from ferbench.data.weights import add_weights
 
     path = path.expanduser().absolute()
     named = tuple(part.strip() for part in classes.split(",") if part.strip())

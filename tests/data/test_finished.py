@@ -17,8 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ferbench import DataError, SettingsError, UnknownNameError, Weights
+from ferbench.data.adding_weights import add_weights
 from ferbench.data.provenance import described
-from ferbench.data.weights import RegisteredWeights, add_weights, load_weights, status_of
+from ferbench.data.weights import RegisteredWeights, load_weights, status_of
 from ferbench.plugins import discover
 from tests.finished_models import NAMES, linear_onnx, pipeline, with_data_at
 

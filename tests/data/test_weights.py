@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from ferbench import DataError, Weights
+from ferbench.data.adding_weights import add_weights
 from ferbench.data.provenance import described
 from ferbench.data.weights import (
-    add_weights,
     class_difference,
     how_to_get,
     load_weights,

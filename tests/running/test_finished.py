@@ -12,7 +12,7 @@ from PIL import Image
 
 import ferbench
 from ferbench import DataError, SettingsError, StoreError, Weights
-from ferbench.data.weights import add_weights
+from ferbench.data.adding_weights import add_weights
 from ferbench.evaluating.asked import parse_tta
 from ferbench.evaluating.finished import probabilities
 from ferbench.evaluating.further import Wanted, evaluate_cell, find_other

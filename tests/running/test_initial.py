@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 from ferbench import NetSpec, SettingsError, TrainingError, UnknownNameError, Weights
+from ferbench.data.adding_weights import add_weights
 from ferbench.data.provenance import described
-from ferbench.data.weights import add_weights, weights_root
+from ferbench.data.weights import weights_root
 from ferbench.evaluating.further import Wanted, evaluate_cell
 from ferbench.evaluating.setup import Setup
 from ferbench.nouns.initial import InitFrom

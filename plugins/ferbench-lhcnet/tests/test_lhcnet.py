@@ -150,15 +150,25 @@ def test_the_trunk_has_the_three_stages_of_the_authors_code() -> None:
     assert _patience(recipe) == [(48, 30), (64, 10), (64, 5)]
 
 
-def test_attention_is_added_to_the_trained_trunk_and_controllers_to_that() -> None:
-    added, controlled = MODELS["lhcnet"], MODELS["lhcnet@controlled"]
-    assert requirements_of(added, added.options)["trunk"].model == "lhcnet-resnet34v2"
-    assert requirements_of(controlled, controlled.options)["plain"].model == "lhcnet"
+@pytest.mark.parametrize("variant", ["", "imagenet"])
+def test_attention_is_added_to_the_trained_trunk_and_controllers_to_that(variant: str) -> None:
+    at = f"@{variant}" if variant else ""
+    added = MODELS[f"lhcnet{at}"]
+    controlled = MODELS[f"lhcnet@{variant}-controlled" if variant else "lhcnet@controlled"]
+    assert requirements_of(added, added.options)["trunk"].model == f"lhcnet-resnet34v2{at}"
+    assert requirements_of(controlled, controlled.options)["plain"].model == f"lhcnet{at}"
     for model, role in ((added, "trunk"), (controlled, "plain")):
         assert model.recipe.init_from == InitFrom(role=role, mode="extend")
         assert all(stage.augmentation == () for stage in model.recipe.planned_stages())
     assert (_patience(added.recipe), _patience(controlled.recipe)) == ([(64, 3)], [(32, 1)])
     assert controlled.recipe.stages[0].trainable == ("attention.*.strength",)
+
+
+def test_the_trunk_begins_as_published_or_from_scratch_and_is_trained_alike() -> None:
+    scratch, published = MODELS["lhcnet-resnet34v2"], MODELS["lhcnet-resnet34v2@imagenet"]
+    assert (scratch.weights, published.weights) == ((), (ferbench_lhcnet.IMAGENET,))
+    assert published.recipe.init_from == InitFrom(weights="resnet34v2-imagenet")
+    assert published.recipe.model_copy(update={"init_from": None}) == scratch.recipe
 
 
 def test_the_short_script_trains_all_at_once_with_one_patience() -> None:
@@ -194,12 +204,11 @@ def test_sixty_views_are_weighed_as_in_the_authors_inference() -> None:
 
 
 def test_its_claims_say_that_they_began_with_imagenet() -> None:
-    claims = {name: [(each.value, each.split, each.extra_data) for each in m.reported] for name, m in MODELS.items()}
+    claims = {name: (each.value, each.split, each.extra_data) for name, m in MODELS.items() for each in m.reported}
     assert claims == {
-        "lhcnet-resnet34v2": [(0.7365, "test", "ImageNet")],
-        "lhcnet": [(0.7442, "test", "ImageNet")],
-        "lhcnet@controlled": [(0.7428, "test", "ImageNet")],
-        "lhcnet@joint": [],
+        "lhcnet-resnet34v2@imagenet": (0.7365, "test", "ImageNet-1k"),
+        "lhcnet@imagenet": (0.7442, "test", "ImageNet-1k"),
+        "lhcnet@imagenet-controlled": (0.7428, "test", "ImageNet-1k"),
     }
     assert all("fer2013-paper" in model.tags for model in MODELS.values())
 

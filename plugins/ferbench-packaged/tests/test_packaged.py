@@ -13,10 +13,11 @@ from ferbench_packaged.tools import PREFIX, Fer, make_emotiefflib
 from onnx import TensorProto, helper, numpy_helper
 
 from ferbench import Model
+from ferbench.data.adding_weights import add_weights
 from ferbench.data.matching import match_classes
 from ferbench.data.registry import add, load
 from ferbench.data.splits import make_splits
-from ferbench.data.weights import add_weights, packaged_file
+from ferbench.data.weights import packaged_file
 from ferbench.evaluating.finished import prepared
 from ferbench.evaluating.setup import find_protocol
 from ferbench.plugins import discover

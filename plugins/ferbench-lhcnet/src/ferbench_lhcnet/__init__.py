@@ -6,6 +6,8 @@ What the paper leaves open was read in the authors' code (Bodhis4ttva/LHC_Net); 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from pydantic import Field
 
@@ -28,6 +30,7 @@ from ferbench import (
     Requirement,
     Stage,
     ViewGrid,
+    Weights,
     hookimpl,
 )
 
@@ -39,6 +42,18 @@ PAPER = Paper(
     year=2021,
     url="https://arxiv.org/abs/2111.07224",
 )
+
+IMAGENET = Weights(
+    name="resnet34v2-imagenet",
+    description="the pre-activation ResNet34 of ImageNet for Keras (resnet34_imagenet_1000_no_top.h5, 85 MB)",
+    trained_on="ImageNet-1k",
+    how_to_get="download https://github.com/qubvel/classification_models/releases/download/0.0.1/"
+    "resnet34_imagenet_1000_no_top.h5",
+    md5="8caaa0ad39d927cb8ba5385bf945d582",
+    licence="MIT",
+    reader="ferbench_lhcnet.keras_weights:read_trunk",
+)
+"""The file that the authors' code loads, with the checksum that its publishers name."""
 
 # Keras fills what a warp uncovers with the nearest pixel.
 TURNED = (HorizontalFlip(), Affine(degrees=30, border="edge"))
@@ -77,6 +92,8 @@ TRUNK = Recipe(
     monitor="accuracy",
 )
 """``ResNet34_Train.py``."""
+
+PRETRAINED = TRUNK.model_copy(update={"init_from": InitFrom(weights=IMAGENET.name)})
 
 ADDED = TRUNK.model_copy(
     update={
@@ -129,72 +146,79 @@ class LHCOptions(Options):
     momentum: float = Field(0.01, gt=0, le=1)
 
 
-def needs_trunk(options: LHCOptions) -> Mapping[str, Requirement]:
-    """The trained trunk, of the same widths."""
-    return {"trunk": Requirement("lhcnet-resnet34v2", options=options.model_dump())}
-
-
-def needs_plain(options: LHCOptions) -> Mapping[str, Requirement]:
-    """The trained network, of the same widths."""
-    return {"plain": Requirement("lhcnet", options=options.model_dump())}
+def begins_with(role: str, model: str, options: LHCOptions) -> Mapping[str, Requirement]:
+    """What is trained before, of the same widths."""
+    return {role: Requirement(model, options=options.model_dump())}
 
 
 @hookimpl
 def ferbench_models() -> Iterator[Model]:
-    """The trunk, the network that begins with it, that with controllers, and the network trained in one go."""
-    for name, build, recipe, requires, claims, description in (
+    """Trunk, attention and controllers from scratch and from ImageNet's weights, and all in one go from scratch."""
+    yield from _chain("", "from scratch", TRUNK)
+    yield from _chain("imagenet", "from ImageNet's weights", PRETRAINED)
+    yield _model(
+        "lhcnet@joint",
+        "build_lhcnet",
+        JOINT,
+        "LHC-Net with trunk and attention trained together from the beginning, the authors' short way.",
+    )
+
+
+def _chain(variant: str, words: str, trunk: Recipe) -> Iterator[Model]:
+    """The three trainings of the paper; its numbers belong to those that begin with ImageNet's weights."""
+    at = variant and f"@{variant}"
+    for name, build, recipe, requires, claim, description in (
         (
-            "lhcnet-resnet34v2",
+            f"lhcnet-resnet34v2{at}",
             "build_trunk",
-            TRUNK,
+            trunk,
             {},
-            _claims(0.7365),
-            "The trunk of LHC-Net, a pre-activation ResNet34 without attention, trained from scratch.",
+            0.7365,
+            f"The trunk of LHC-Net, a pre-activation ResNet34 without attention, {words}.",
         ),
         (
-            "lhcnet",
+            f"lhcnet{at}",
             "build_lhcnet",
             ADDED,
-            needs_trunk,
-            _claims(0.7442),
-            "Local multi-head channel attention, added to its trunk when that is trained.",
+            partial(begins_with, "trunk", f"lhcnet-resnet34v2{at}"),
+            0.7442,
+            f"Local multi-head channel attention, added to its trunk when that is trained ({words}).",
         ),
         (
-            "lhcnet@controlled",
+            f"lhcnet@{variant}-controlled" if variant else "lhcnet@controlled",
             "build_controlled",
             CONTROLLED,
-            needs_plain,
-            _claims(0.7428),
-            "LHC-Net, once trained, learns how much each of its five attention modules counts (LHC-NetC).",
-        ),
-        (
-            "lhcnet@joint",
-            "build_lhcnet",
-            JOINT,
-            {},
-            (),
-            "LHC-Net with trunk and attention trained together from the beginning, the authors' short way.",
+            partial(begins_with, "plain", f"lhcnet{at}"),
+            0.7428,
+            f"LHC-Net, once trained, learns how much each of its five attention modules counts (LHC-NetC, {words}).",
         ),
     ):
-        method, _, variant = name.partition("@")
-        yield Model(
-            name=method,
-            variant=variant,
-            build=f"ferbench_lhcnet.network:{build}",
-            options=LHCOptions(),
-            requires=requires,
-            recipe=recipe,
-            reference=NetSpec(classes=7, channels=3, size=224),
-            small=SMALL,
-            description=description,
-            paper=PAPER,
-            reported=claims,
-            tags=frozenset({"fer2013-paper"}),
-        )
+        facts: dict[str, Any] = {"requires": requires, "reported": (_claim(claim),) if variant else ()}
+        if variant:
+            # What is published fits the whole width alone.
+            facts["small"] = {key: value for key, value in SMALL.items() if key != "model.options.width"}
+            facts["weights"] = () if requires else (IMAGENET,)
+        yield _model(name, build, recipe, description, **facts)
 
 
-def _claims(accuracy: float) -> tuple[Reported, ...]:
-    claim = Reported(
+def _model(name: str, build: str, recipe: Recipe, description: str, **facts: Any) -> Model:
+    method, _, variant = name.partition("@")
+    return Model(
+        name=method,
+        variant=variant,
+        build=f"ferbench_lhcnet.network:{build}",
+        options=LHCOptions(),
+        recipe=recipe,
+        reference=NetSpec(classes=7, channels=3, size=224),
+        description=description,
+        paper=PAPER,
+        tags=frozenset({"fer2013-paper"}),
+        **{"small": SMALL} | facts,
+    )
+
+
+def _claim(accuracy: float) -> Reported:
+    return Reported(
         dataset="fer2013",
         protocol="official",
         split="test",
@@ -202,7 +226,6 @@ def _claims(accuracy: float) -> tuple[Reported, ...]:
         value=accuracy,
         locator="as the README of Segmentation VGG-19 (Vignesh et al. 2023) cites it",
         classes=7,
-        extra_data="ImageNet",
+        extra_data="ImageNet-1k",
         caveat="from a ResNet34v2 chosen for its score, with 60 views at test weighted by hand",
     )
-    return (claim,)
