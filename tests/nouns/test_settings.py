@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ferbench import PadCrop, Plateau, Recipe, RunSettings, SettingsError, Stage, Step
+from ferbench import Cosine, PadCrop, Plateau, Recipe, RunSettings, SettingsError, Stage, Step
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.settings import revised, validated
 
@@ -48,6 +48,15 @@ def test_epochs_scale_milestones_and_stages() -> None:
     staged = Recipe(stages=(Stage(epochs=80), Stage(epochs=20, trainable=("head.*",)))).with_epochs(10)
     assert [stage.epochs for stage in staged.stages] == [8, 2]
     assert staged.total_epochs == 10
+
+
+@pytest.mark.parametrize("epochs", range(1, 30))
+def test_a_warm_up_stays_within_its_stage_however_few_epochs_there_are(epochs: int) -> None:
+    """A cell reads its recipe as a suite is read, so that one which does not fit would fail there."""
+    own = Recipe(stages=(Stage(epochs=4, schedule=Cosine(warmup_epochs=4)), Stage(epochs=20))).with_epochs(epochs)
+    shared = Recipe(schedule=Cosine(warmup_epochs=4), stages=(Stage(epochs=4), Stage(epochs=20))).with_epochs(epochs)
+    for recipe in (own, shared):
+        assert validated(Recipe, recipe.model_dump(mode="json")) == recipe
 
 
 @pytest.mark.parametrize("factor", [[0.5], [0.5, 0.2, 0.1], [0.5, 1.5], 2.0])
