@@ -61,6 +61,7 @@ def _run(folder: CellFolder) -> int:
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     attempts = int(folder.status.get("attempts", 0)) + 1
     folder.set_status("running", started=started, attempts=attempts, files={})
+    remove_tree(folder.path / "evaluations")  # they are of former weights, and would be read for those of the new ones
     try:
         facts = _work(folder)
     except StoreError:
