@@ -32,7 +32,7 @@ from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
 from ferbench.store.uses import note_cell
 from ferbench.training.memory import keep_freed_memory, peak_memory
-from ferbench.training.precision import choose_device
+from ferbench.training.precision import choose_device, seed_everything
 
 
 def run_cell(path: Path) -> int:
@@ -91,6 +91,7 @@ def perform(folder: CellFolder, setup: Setup, metrics: Callable[[], list[Metric]
     ``metrics`` is asked when all predictions are made.
     """
     numerics = adopt(_environment(folder, setup))
+    seed_everything(setup.record["seed"])  # for samplers and estimators that draw without the generator they are given
     required = required_cells(folder, setup)
     sample = draw_sample(setup, required)
     write_json(folder.path / "sampler.json", sampled(setup, sample))
