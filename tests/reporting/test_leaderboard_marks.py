@@ -202,6 +202,15 @@ def test_in_a_cross_validation_copies_across_folds_are_leaks(out: OutFolder) -> 
     assert board(out).rows[0]["n_leakfree"] == 298
 
 
+def test_in_a_cross_validation_what_no_fold_tests_is_trained_on_too(out: OutFolder) -> None:
+    hashes = [*range(out.n), 5, 6, 7]  # copies of three that fold 0 tests
+    out.table(["test"] * 150 + ["train"] * 150 + ["train", "val", ""], hashes)
+    for fold in range(2):
+        out.cell("net", out.scores(0.7), fold=fold, folds=2, part=range(fold * 150, fold * 150 + 150))
+    out.run()
+    assert board(out).rows[0]["n_leakfree"] == 299
+
+
 def test_groups_are_resampled_whole(out: OutFolder) -> None:
     subjects = [f"p{index // 30}" for index in range(out.n)]
     out.table(["test"] * out.n, list(range(out.n)), subject=subjects)
