@@ -100,7 +100,8 @@ def parse_limit(text: str) -> int | float:
         number = math.inf
     if not math.isfinite(number):
         raise SettingsError([Problem("--limit", f"{text!r} is no number; give one such as 2000, or a share (0.1)")])
-    return int(number) if number.is_integer() else number
+    shares = "%" in text or "." in text  # 100% and 1.0 are a share, and not one sample
+    return int(number) if number.is_integer() and not shares else number
 
 
 def under(root: str, overrides: Sequence[Override], scope: str = "") -> dict[str, Any]:

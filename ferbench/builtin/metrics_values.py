@@ -13,6 +13,8 @@ from ferbench.nouns.metric import Scored
 
 Floats = NDArray[np.float64]
 _THRESHOLD = 0.5
+_ROUNDING = 1e-12
+"""Share of the mean square below which a variance is none: that of float32 numbers that differ in the last digit."""
 
 
 def _columns(scored: Scored) -> tuple[Floats, Floats]:
@@ -31,7 +33,13 @@ def _variances(sums: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Difference of means, both variances (over n) and covariance, each [..., k]."""
     count = np.where(sums[..., -1:] > 0, sums[..., -1:], np.nan)
     x, y, xx, yy, xy = np.split(sums[..., :-1] / count, 5, axis=-1)
-    return x - y, np.maximum(xx - x * x, 0.0), np.maximum(yy - y * y, 0.0), xy - x * y
+    return x - y, _variance(x, xx), _variance(y, yy), xy - x * y
+
+
+def _variance(mean: Floats, squares: Floats) -> Floats:
+    """Variance from the means of values and squares; 0 where the difference is rounding alone."""
+    variance = squares - mean * mean
+    return np.asarray(np.where(variance > _ROUNDING * squares, variance, 0.0))
 
 
 def _mean_ratio(above: Floats, below: Floats) -> Floats:

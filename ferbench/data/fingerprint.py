@@ -73,14 +73,18 @@ def boxes_of(boxes: np.ndarray | None, count: int) -> list[tuple[int, int, int, 
     return [(int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in boxes]
 
 
-def fingerprint(samples: Samples, classes: Sequence[str], shapes: Mapping[str, Sequence[int]]) -> str:
+def fingerprint(
+    samples: Samples, classes: Sequence[str], shapes: Mapping[str, Sequence[int]], decoder: str = ""
+) -> str:
     """Return 32 hexadecimal digits over everything that a result can depend on.
 
     That is: pixels (by ``samples.hashes``), ids, targets, the data set's own splits, groups, columns, class names and
-    input shapes. The same data always get the same fingerprint, on every machine and from every form of download.
+    input shapes; ``decoder``: what says how pixels are made of files, where it is those that are hashed. The same data
+    always get the same fingerprint, on every machine and from every form of download.
     """
     hasher = hashlib.blake2b(digest_size=16)
     hasher.update(json.dumps([list(classes), {name: list(shapes[name]) for name in sorted(shapes)}]).encode())
+    hasher.update(decoder.encode())
     parts = {"ids": samples.ids, "targets": samples.targets, "hashes": samples.hashes, "origin": samples.origin}
     parts |= {f"group {name}": values for name, values in samples.groups.items()}
     parts |= {f"column {name}": values for name, values in samples.columns.items()}

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+FIRST = "1"
+"""The version of a data set that names none."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A data set that is ready for use.
@@ -64,7 +68,7 @@ def keep(
     meta = Meta(
         dataset=dataset.name,
         version=dataset.version,
-        fingerprint=fingerprint.fingerprint(samples, dataset.classes, shapes),
+        fingerprint=fingerprint.fingerprint(samples, dataset.classes, shapes, _decoder(dataset, parsed)),
         samples=len(samples.ids),
         protocols=parsed.protocols or (),
         partial=parsed.partial,
@@ -74,6 +78,15 @@ def keep(
         corrupted=parsed.corrupted,
     )
     return cache.write(dataset_root(dataset), meta, {**contents, **_roles(samples)})
+
+
+def _decoder(dataset: Dataset, parsed: Parsed) -> str:
+    """The version of a data set whose files are hashed, and not what ``decode`` makes of them.
+
+    Empty for the first one, as which all such data sets began.
+    """
+    hashed = parsed.files is not None and not dataset.embedded
+    return f"decoded by version {dataset.version}" if hashed and dataset.version != FIRST else ""
 
 
 def _roles(samples: Samples) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +46,11 @@ def _attributes_of(path: Path) -> str:
     return ((pq.read_schema(path).metadata or {}).get(b"attributes_digest") or b"").decode()
 
 
-def write_table(loaded: Loaded, path: Path) -> None:
+def write_table(loaded: Loaded, path: Path, used: Collection[str] = ()) -> None:
     """Write ``path`` (parquet), a row for each sample of the data set; a good one that was written here is kept.
 
-    One whose attributes are not those that are registered now is written anew.
+    One whose attributes are not those that are registered now is written anew, and one where a protocol of those
+    ``used`` divides otherwise than it does now: a data set's code may change, and its fingerprint does not.
 
     Columns: ``id``; ``target`` (index, or list of numbers, in the data set's own classes); ``split_<protocol>`` for
     each protocol that the copy offers (``train``, ``val``, ``test``, empty where it drops the sample; fold 0; null
@@ -60,12 +61,12 @@ def write_table(loaded: Loaded, path: Path) -> None:
     each side (``COUNTS``), and the ``attributes`` with their slices in order. Raises StoreError when the disk refuses.
     """
     known = attributes.registered(loaded)
-    if not is_unchecked(path) and _attributes_of(path) == attributes.digest(known):
+    if not is_unchecked(path) and _attributes_of(path) == attributes.digest(known) and _divides(path, loaded, used):
         return
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sides = _sides(loaded)
+    sides = _sides(loaded, loaded.protocols)
     columns = _columns(loaded, sides) | {f"{ATTRIBUTE}{name}": attribute.names for name, attribute in known.items()}
     table = pa.table({name: _column(values) for name, values in columns.items()})
     counts = {name: _class_counts(each) for name, each in sides.items() if each is not None}
@@ -103,11 +104,27 @@ def _columns(loaded: Loaded, sides: Mapping[str, Sides | None]) -> dict[str, Any
     return columns
 
 
-def _sides(loaded: Loaded) -> dict[str, Sides | None]:
+def _divides(path: Path, loaded: Loaded, used: Collection[str]) -> bool:
+    """Whether a table has the sides, and their class counts, that these protocols make now."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    counts = json.loads((schema.metadata or {}).get(COUNTS.encode(), b"{}"))
+    for name, sides in _sides(loaded, used).items():
+        if f"split_{name}" not in schema.names:
+            return False
+        wanted = [None] * len(loaded.samples.ids) if sides is None else _names(sides, len(loaded.samples.ids)).tolist()
+        column = pq.read_table(path, columns=[f"split_{name}"])[f"split_{name}"]
+        if column.to_pylist() != wanted or counts.get(name) != (None if sides is None else _class_counts(sides)):
+            return False
+    return True
+
+
+def _sides(loaded: Loaded, names: Collection[str]) -> dict[str, Sides | None]:
     """The sides of each protocol's first fold; None where the copy cannot be divided so: its cells say why."""
     rules = {rule.name: rule for rule in loaded.dataset.protocols}
     found: dict[str, Sides | None] = {}
-    for name in loaded.protocols:
+    for name in names:
         try:
             found[name] = make_sides(loaded, rules[name], 0)
         except DataError:

@@ -10,7 +10,7 @@ from ferbench.nouns.augmentation import MIXING, Augmentation
 from ferbench.nouns.initial import DefaultInit, Init, InitFrom
 from ferbench.nouns.losses import HARD_ONLY, CrossEntropy, Loss, Term
 from ferbench.nouns.optimizers import SGD, Optimizer
-from ferbench.nouns.schedules import Constant, Schedule
+from ferbench.nouns.schedules import Constant, Schedule, Scheduling
 from ferbench.nouns.settings import Settings
 from ferbench.nouns.views import SingleView, TestViews
 
@@ -159,19 +159,29 @@ class Recipe(Settings):
         )
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """The same recipe over ``epochs`` epochs: stages and milestones are scaled, each stage keeps at least one."""
+        """The same recipe over ``epochs`` epochs: stages and milestones are scaled, each stage keeps at least one.
+
+        A warm-up is never longer than the stage to which it belongs.
+        """
         factor = epochs / self.total_epochs
+        scaled = [max(1, round(stage.epochs * factor)) for stage in self.stages]
         stages = tuple(
             stage.model_copy(
-                update={
-                    "epochs": max(1, round(stage.epochs * factor)),
-                    "schedule": stage.schedule.stretched(factor) if stage.schedule else None,
-                }
+                update={"epochs": count, "schedule": _fitted(stage.schedule, factor, count) if stage.schedule else None}
             )
-            for stage in self.stages
+            for stage, count in zip(self.stages, scaled, strict=True)
         )
-        schedule = self.schedule.stretched(factor)
-        return self.model_copy(update={"epochs": epochs, "stages": stages, "schedule": schedule})
+        theirs = [count for stage, count in zip(self.stages, scaled, strict=True) if stage.schedule is None]
+        shortest = min(theirs, default=epochs)  # of the stages that have the recipe's own schedule
+        return self.model_copy(
+            update={"epochs": epochs, "stages": stages, "schedule": _fitted(self.schedule, factor, shortest)}
+        )
+
+
+def _fitted(schedule: Schedule, factor: float, epochs: int) -> Scheduling:
+    """The schedule over ``factor`` times the epochs, of which a stage has ``epochs``: its own may be rounded down."""
+    stretched = schedule.stretched(factor)
+    return stretched.model_copy(update={"warmup_epochs": min(stretched.warmup_epochs, epochs)})
 
 
 def _regular(val_every: float) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, field_serializer
 
 from ferbench.errors import Problem, SettingsError, did_you_mean
 
@@ -19,6 +20,24 @@ class Settings(BaseModel):
 
 class Options(Settings):
     """Base of the options of a model or sampler. Subclass it with typed fields; they are validated and hashed."""
+
+    @field_serializer("*", mode="wrap", when_used="json")
+    def _plain(self, value: Any, plain: SerializerFunctionWrapHandler) -> Any:
+        return _sorted_sets(value, plain(value))
+
+
+def _sorted_sets(value: Any, plain: Any) -> Any:
+    """Plain data of ``value`` with its sets in order: theirs is another one in each process, and so would the hash be.
+
+    Settings within sort their own.
+    """
+    if isinstance(value, set | frozenset):
+        return sorted(plain, key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(value, list | tuple):
+        return [_sorted_sets(*pair) for pair in zip(value, plain, strict=True)]
+    if isinstance(value, Mapping):
+        return {key: _sorted_sets(*pair) for key, *pair in zip(plain, value.values(), plain.values(), strict=True)}
+    return plain
 
 
 S = TypeVar("S", bound=Settings)

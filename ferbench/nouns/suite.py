@@ -29,7 +29,7 @@ class RunSettings(Settings):
     track: Literal["auto", "never"] = Field("auto", description="auto: into MLflow where that is installed")
 
 
-Limit = Annotated[int, Field(gt=0)] | Annotated[float, Field(gt=0, lt=1)]
+Limit = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, lt=1)]
 """How many training samples, or which share of them; drawn by class, so that shares of classes stay."""
 
 

@@ -47,12 +47,16 @@ def measure(row: Row, metrics: Sequence[Metric], resampling: Resampling, facts: 
     faults = []
     for metric in metrics:
         try:
-            found = estimate(metric, replicates, f"{row.id} {metric.name}")
-            if facts.copied is not None:
-                leak_free[metric.name] = _without(facts.copied, metric, seeds, found.mean)
-            estimates[metric.name] = found
+            estimates[metric.name] = estimate(metric, replicates, f"{row.id} {metric.name}")
         except Exception as error:  # whatever a plugin's metric raises costs its own column, not the table
             faults.append(f"{metric.name} could not be computed ({type(error).__name__}: {error})")
+            continue
+        if facts.copied is None:
+            continue
+        try:
+            leak_free[metric.name] = _without(facts.copied, metric, seeds, estimates[metric.name].mean)
+        except Exception as error:  # it may not stand what is left, such as a side that lacks a class
+            faults.append(f"{metric.name} could not be computed without copies ({type(error).__name__}: {error})")
     left = None if facts.copied is None else int((~facts.copied).sum())
     groups = None if facts.groups is None else resampling.count
     return Measured(row, estimates, leak_free, left, groups, tuple(faults))
@@ -62,6 +66,8 @@ def _without(copied: np.ndarray, metric: Metric, seeds: Sequence[Scored], whole:
     if not copied.any():
         return whole
     keep = ~copied
+    if not keep.any():
+        return math.nan
     return float(np.mean([metric.compute(scored.take(keep)) for scored in seeds]))
 
 

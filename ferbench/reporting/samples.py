@@ -43,7 +43,8 @@ def sample_facts(
 
     ``trained``: sides of the protocol on which the model was trained; ``classes``: its classes, in order. The table
     knows the sides of the first fold alone; in a cross-validation, what is tested in another fold counts as training
-    data. Raises StoreError when the table is damaged; one that is missing leaves everything unknown.
+    data, and what the first one trains on and none tests. Raises StoreError when the table is damaged; one that is
+    missing leaves everything unknown.
     """
     columns = read_columns(table, ["id", "pixel_hash", f"split_{protocol}", unit])
     if "id" not in columns:
@@ -58,12 +59,15 @@ def sample_facts(
     if hashes is None:
         return SampleFacts(None, groups, votes)
     tested = hashes[place]
+    sides = columns.get(f"split_{protocol}")
     if len(np.unique(folds_of)) > 1:
+        never = ~np.isin(columns["id"], ids)
+        always = hashes[never & np.isin(sides, trained)] if sides is not None else hashes[:0]
         copied = np.zeros(len(ids), dtype=bool)
         for fold in np.unique(folds_of):
-            copied[folds_of == fold] = np.isin(tested[folds_of == fold], tested[folds_of != fold])
+            others = np.concatenate([tested[folds_of != fold], always])
+            copied[folds_of == fold] = np.isin(tested[folds_of == fold], others)
         return SampleFacts(copied, groups, votes)
-    sides = columns.get(f"split_{protocol}")
     return SampleFacts(None if sides is None else np.isin(tested, hashes[np.isin(sides, trained)]), groups, votes)
 
 

@@ -151,6 +151,8 @@ def estimate(metric: Metric, row: Replicates, row_id: str) -> Estimate:
     """Value and percentile interval of a metric over the seeds of a row. What the metric raises passes through."""
     values = np.array([float(metric.compute(scored)) for scored in row.seeds])
     replicates = over_seeds(row.of(metric), values, row_id)
+    if np.isnan(values).any():  # single precision may make a number of what has none
+        replicates = np.full_like(replicates, math.nan)
     low, high = interval(replicates)
     std = float(values.std(ddof=1)) if len(values) > 1 else math.nan
     return Estimate(float(values.mean()), std, low, high, replicates, row.resampling.count)

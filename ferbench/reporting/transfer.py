@@ -17,11 +17,12 @@ from ferbench.nouns.recipe import Recipe
 from ferbench.nouns.settings import validated
 from ferbench.reporting.collecting import collect
 from ferbench.reporting.rows import Cell, Row
+from ferbench.reporting.samples import sample_facts
 from ferbench.reporting.statistics import Replicates, Resampling, estimate
 from ferbench.store.files import read_object
 
-Tested = tuple[Scored, Mapping[str, Any]]
-"""Test predictions of one training, and what its evaluation notes beside them."""
+Tested = tuple[Scored, np.ndarray, Mapping[str, Any]]
+"""Test predictions of one training, the samples' ids (str [n]), and what its evaluation notes beside them."""
 
 Place = tuple[str, str, str]
 """A test side: data set, protocol, and the fingerprint of the copy."""
@@ -52,20 +53,39 @@ class Transfer:
 def transfer_matrix(outs: Sequence[Path], metric: Metric, run: str | None = None) -> list[Transfer]:
     """Every row of a run (default: the latest) on its own test side, then on each data set it was also scored on.
 
-    Evaluations with the chosen weights and the recipe's own views count, no others. Raises StoreError when a file is
-    damaged or the metric cannot be computed.
+    Evaluations with the chosen weights and the recipe's own views count, no others. Intervals resample the groups of a
+    protocol, as the leaderboard's do, where the rows know them. Raises StoreError when a file is damaged or the metric
+    cannot be computed.
     """
     found: list[tuple[Row, dict[Place, list[Tested]]]] = []
     for row in collect(outs, run).rows:
         if row.facts["task"] in metric.tasks:
-            own: dict[Place, list[Tested]] = {_own_place(row): [(scored, {}) for scored in row.scored]}
+            own: dict[Place, list[Tested]] = {_own_place(row): [(scored, row.ids, {}) for scored in row.scored]}
             found.append((row, own | _elsewhere(row, metric.name)))
     names = _named({place for _, fields in found for place in fields})
+    tested_by = {_own_place(row): row for row, _ in found}
     return [
-        _field(_method(row), names[_own_place(row)], names[place], metric, of, row.id)
+        _field(
+            _method(row),
+            names[_own_place(row)],
+            names[place],
+            metric,
+            of,
+            _units(tested_by.get(place), of[0][1]),
+            row.id,
+        )
         for row, fields in found
         for place, of in fields.items()
     ]
+
+
+def _units(row: Row | None, ids: np.ndarray) -> np.ndarray:
+    """What is resampled, [n]: the group of each sample where ``row``, whose own test side has them, knows any."""
+    unit = "sample" if row is None else row.facts.get("unit") or "sample"
+    if row is None or unit == "sample":
+        return ids
+    groups = sample_facts(row.table, row.key["protocol"], unit, ids, np.zeros(len(ids), np.int64)).groups
+    return ids if groups is None else groups
 
 
 def _own_place(row: Row) -> Place:
@@ -97,7 +117,7 @@ def _elsewhere(row: Row, metric: str) -> dict[Place, list[Tested]]:
                 test = cell.folder.predictions(key).side("test")
                 order = np.argsort(test.ids)
                 scored = Scored(test.targets[order], test.scores[order].astype(np.float64), test.classes)
-                found.setdefault(there, []).append((scored, facts))
+                found.setdefault(there, []).append((scored, test.ids[order], facts))
     return found
 
 
@@ -112,13 +132,14 @@ def _field(
     tested: str,
     metric: Metric,
     of: Sequence[Tested],
+    units: np.ndarray,
     row_id: str,
 ) -> Transfer:
-    seeds, facts = [scored for scored, _ in of], of[0][1]
+    seeds, facts = [scored for scored, _, _ in of], of[0][2]
     first = seeds[0]
     if any(not np.array_equal(scored.targets, first.targets) for scored in seeds[1:]):
         raise StoreError(f"{method}, trained on {trained}: its seeds were tested on different samples of {tested}.")
-    resampling = Resampling(np.arange(len(first.targets)), f"{tested} {len(first.targets)}")
+    resampling = Resampling(units, f"{tested} {len(first.targets)}")
     try:
         value = estimate(metric, Replicates(seeds, resampling), f"{row_id} {tested} {metric.name}")
     except Exception as error:  # a plugin's metric may raise anything

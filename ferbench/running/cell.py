@@ -32,7 +32,7 @@ from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder
 from ferbench.store.uses import note_cell
 from ferbench.training.memory import keep_freed_memory, peak_memory
-from ferbench.training.precision import choose_device
+from ferbench.training.precision import choose_device, seed_everything
 
 
 def run_cell(path: Path) -> int:
@@ -61,6 +61,7 @@ def _run(folder: CellFolder) -> int:
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     attempts = int(folder.status.get("attempts", 0)) + 1
     folder.set_status("running", started=started, attempts=attempts, files={})
+    remove_tree(folder.path / "evaluations")  # they are of former weights, and would be read for those of the new ones
     try:
         facts = _work(folder)
     except StoreError:
@@ -90,6 +91,7 @@ def perform(folder: CellFolder, setup: Setup, metrics: Callable[[], list[Metric]
     ``metrics`` is asked when all predictions are made.
     """
     numerics = adopt(_environment(folder, setup))
+    seed_everything(setup.record["seed"])  # for samplers and estimators that draw without the generator they are given
     required = required_cells(folder, setup)
     sample = draw_sample(setup, required)
     write_json(folder.path / "sampler.json", sampled(setup, sample))

@@ -62,7 +62,7 @@ def import_predictions(path: Path, place: str, origin: Origin, out: Path, instal
     record = _record(where, origin, found.decided)
     store = Store(out, create=True)
     folder = store.cell(record["id"])
-    write_table(loaded, store.dataset_table(loaded.fingerprint))
+    write_table(loaded, store.dataset_table(loaded.fingerprint), (rule.name,))
     join_results(loaded, store)
     write_json(folder.path / "cell.json", record)
     metrics = [installed.metric(each) for each in installed.names("metrics")]

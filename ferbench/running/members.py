@@ -13,7 +13,7 @@ from ferbench.reporting.rows import Cell, Row, assemble
 from ferbench.store.store import Store
 
 CELL_ID = re.compile(r"[0-9a-f]{4,20}")
-COMMON = ("dataset", "fingerprint", "protocol", "division", "limit")
+COMMON = ("dataset", "fingerprint", "protocol", "division", "limit", "small")
 """What members must share."""
 
 
@@ -46,10 +46,17 @@ def find_members(out: Path, names: Sequence[str], place: str = "", run: str | No
         problems.append(Problem("members", "one is named twice"))
     if len({member.single for member in members}) > 1:
         problems.append(Problem("members", "name rows (by model) or cells (by id), not both"))
+    problems += [
+        Problem(member.name, f"its labels were not checked here ({member.row.unchecked}), nor would the ensemble's be")
+        for member in members
+        if member.row.unchecked
+    ]
     for member in members[1:]:
         first, other = members[0].row.key, member.row.key
         different = [
-            f"{key} {first.get(key)} and {other.get(key)}" for key in COMMON if first.get(key) != other.get(key)
+            f"{key} {first.get(key)} and {other.get(key)}"
+            for key in COMMON
+            if (first.get(key) or None) != (other.get(key) or None)  # an older cell does not say that it is not small
         ]
         if different:
             problems.append(Problem(member.name, f"cannot join {members[0].name}: {', '.join(different)}"))

@@ -35,8 +35,9 @@ class Outside:
 def read_outside(path: Path, classes: tuple[str, ...]) -> Outside:
     """Read a CSV file with the columns ``id``, ``label`` (the true class) and ``p_<class>`` or ``prediction``.
 
-    Scores are probabilities that sum to one; classes stand by name or by index into ``classes``. ``id`` may be missing
-    where ``label`` is there. Raises DataError that names what is wrong, with its line.
+    Scores are probabilities that sum to one; classes stand by name or by index into ``classes`` (by name alone where
+    one is called like an index). ``id`` may be missing where ``label`` is there. Raises DataError that names what is
+    wrong, with its line.
     """
     table = _table(path)
     given = {column: column for column in table.columns}
@@ -119,7 +120,10 @@ def _probabilities(path: Path, columns: pd.DataFrame) -> np.ndarray:
 
 
 def _classes(path: Path, column: pd.Series[str], classes: tuple[str, ...]) -> np.ndarray:
-    known = {name: index for index, name in enumerate(classes)} | {str(i): i for i in range(len(classes))}
+    known = {name: index for index, name in enumerate(classes)}
+    places = {str(index): index for index in range(len(classes))}
+    if not known.keys() & places.keys():  # classes that are called 1, 2, 3 are meant by their names
+        known |= places
     codes = column.str.strip().map(known)
     bad = codes.isna().to_numpy()
     if bad.any():

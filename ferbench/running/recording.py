@@ -14,11 +14,13 @@ from ferbench.store.store import Store
 
 def record_run(plan: Plan, store: Store, command: str = "") -> str:
     """Write data set tables and ``runs/<id>.json``; ids count up, so that a clock that jumps changes nothing."""
+    rows = [cell.record["row"] for cell in plan.cells]
     for loaded in plan.tables.values():
         path = store.dataset_table(loaded.fingerprint)
         if not is_parquet(path):
             path.unlink(missing_ok=True)
-        write_table(loaded, path)
+        used = dict.fromkeys(row["protocol"] for row in rows if row["dataset"] == loaded.dataset.name)
+        write_table(loaded, path, tuple(used))
         join_results(loaded, store)
     run_id = store.new_run_id()
     store.write_run(

@@ -42,7 +42,7 @@ class Request:
             for name, number in numbers.items()
             if number is not None and number < 1
         ]
-        if self.limit is not None and (self.limit <= 0 or (self.limit > 1 and not isinstance(self.limit, int))):
+        if self.limit is not None and (self.limit <= 0 or (self.limit >= 1 and not isinstance(self.limit, int))):
             problems.append(Problem("--limit", f"{self.limit} is neither a number of samples nor a share (0.1)"))
         problems += [Problem("--seeds", f"{seed}: seeds are 0 or more") for seed in self.seeds if seed < 0]
         if self.device is not None:

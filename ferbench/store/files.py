@@ -80,7 +80,7 @@ def read_json(path: Path) -> Any:
     """Read JSON. Raises StoreError when the file is damaged, FileNotFoundError when it is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not only what is no JSON: numbers too long, lists too deep
         raise StoreError(f"{path} is damaged ({error}). Remove it, and run again.") from None
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ferbench.errors import StoreError
 from ferbench.nouns.metric import Scored
 from ferbench.store.files import write_with
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,27 @@ def read_predictions(path: Path) -> Predictions:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        return _parsed(pq.read_table(path))
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run the suite again to make it anew.") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:  # whoever changed it may have left a table
         raise StoreError(f"{path} is damaged ({error}). Remove its cell's folder, and run again.") from None
+
+
+def _parsed(table: pa.Table) -> Predictions:
+    """Raises KeyError or ValueError for a table of another form."""
     names: Sequence[str] = table.column_names
     classes = tuple(name[2:] for name in names if name.startswith("p_"))
+    if not classes:
+        raise ValueError("it holds no scores")
+    scores = np.stack([table[f"p_{name}"].to_numpy() for name in classes], axis=1)
     if "label" in names:
         targets = table["label"].to_numpy()
+        if targets.dtype.kind != "i" or not np.isin(targets, range(len(classes))).all():
+            raise ValueError("some of its labels are no classes")
     else:
         targets = np.stack([table[f"t_{name}"].to_numpy() for name in classes], axis=1)
-    scores = np.stack([table[f"p_{name}"].to_numpy() for name in classes], axis=1)
+    if {scores.dtype.kind, targets.dtype.kind} - set("fi"):
+        raise ValueError("its scores or targets are no numbers")
     split, ids = (np.array(table[name].to_pylist(), dtype=str) for name in ("split", "id"))
     return Predictions(split, ids, targets, scores, classes)

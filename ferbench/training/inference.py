@@ -101,7 +101,12 @@ def _one_picture(raw: Batch, preparer: Preparer, views: TestViews) -> str:
 
 
 def monitored(task: Task, monitor: str, targets: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Return the score (higher is better) and the loss of predictions; accuracy where labels are single."""
+    """Return the score (higher is better) and the loss of predictions; accuracy where labels are single.
+
+    Both are NaN where some of the ``scores`` are not finite: no look at val is worse.
+    """
+    if not np.isfinite(scores).all():  # the first of several NaN counts as the highest: accuracy would be class 0's
+        return float("nan"), float("nan")
     loss = mean_loss(task, targets, scores)
     if monitor == "loss" or (monitor == "auto" and task in ("multi-label", "regression")):
         return -loss, loss

@@ -93,7 +93,9 @@ class StageRun:
     ) -> None:
         self.net, self.job, self.stage, self.progress = net, job, stage, progress
         self.part: Part = job.parts[stage.sides]
-        self.objective = with_terms(job.objective or _supervised(job, stage, self.part), terms)
+        inner = job.objective or _supervised(job, stage, self.part)
+        stateful(inner)  # what could not be resumed is told now, and not when the first state is kept
+        self.objective = with_terms(inner, terms)
         self.of_classes = None if job.objective else _of_classes(job, stage, self.part)
         settings, schedule = _known(stage.optimizer), _known(stage.schedule)
         own = list(getattr(self.objective, "parameters", list)())

@@ -22,10 +22,18 @@ class Stateful(Protocol):
 
 
 def stateful(objective: Objective) -> Stateful | None:
-    """The objective, where it has state. Raises PluginError for one that gives its state and cannot take it back."""
+    """The objective, where it has state.
+
+    Raises PluginError for one that gives its state and cannot take it back, or that learns and does not give it.
+    """
     if isinstance(objective, Stateful):
         return objective
+    kind = type(objective).__name__
     if hasattr(objective, "state_dict"):
-        kind = type(objective).__name__
         raise PluginError(f"The objective {kind} has state_dict() but no load_state_dict(): it could not be resumed.")
+    if list(getattr(objective, "parameters", list)()):
+        raise PluginError(
+            f"The objective {kind} learns parameters, and has no state_dict() and load_state_dict(): a training that "
+            "goes on after a stop would begin with new ones."
+        )
     return None

@@ -91,6 +91,17 @@ def test_the_concordance_of_a_shifted_copy_is_that_of_lins_formula() -> None:
     assert value("pearson", scored) == pytest.approx(1)
 
 
+def test_what_is_constant_has_no_correlation_and_no_concordance() -> None:
+    rng = np.random.default_rng(3)
+    for count in range(3, 40):
+        for constant in (0.3, 1 / 3, -0.77, 4.9):
+            targets = rng.normal(5, 1, size=(count, 1)).astype(np.float32)
+            same = np.full((count, 1), np.float32(constant)).astype(np.float64)
+            assert np.isnan(value("pearson", Scored(targets, same, ("valence",))))
+            assert np.isnan(value("pearson", Scored(same.astype(np.float32), targets.astype(np.float64), ("valence",))))
+            assert value("ccc", Scored(targets, same, ("valence",))) == pytest.approx(0, abs=1e-12)
+
+
 def test_metrics_of_several_labels_equal_scikit_learns() -> None:
     rng = np.random.default_rng(2)
     targets = (rng.random((200, 4)) < 0.3).astype(np.float32)

@@ -241,6 +241,30 @@ def test_a_streamed_set_stays_where_it_is(tmp_path: Path) -> None:
     assert load(dataset).root == tmp_path / "elsewhere"
 
 
+def test_files_that_are_decoded_otherwise_are_other_data(tmp_path: Path) -> None:
+    """Their hashes stay; that ``decode`` has changed is said by the data set's version alone."""
+    for i in range(COUNT):
+        (tmp_path / f"{i:03d}.raw").write_bytes(bytes([i] * 16))
+    samples, pictures = toy_samples()
+
+    def read(*_: object) -> Parsed:
+        return Parsed(samples, files=[f"{i:03d}.raw" for i in range(COUNT)])
+
+    def fingerprint_of(version: str) -> str:
+        return add(toy_dataset(read, decode=decode_file, version=version), tmp_path).fingerprint
+
+    first = fingerprint_of("1")
+    assert fingerprint_of("2") != first
+    assert fingerprint_of("3") not in (first, fingerprint_of("2"))
+    assert fingerprint_of("1") == first
+
+    def in_memory(version: str) -> str:
+        parsed = Parsed(samples, {"image": pictures})
+        return load(toy_dataset(lambda *_: parsed, name="made", embedded=True, version=version)).fingerprint
+
+    assert in_memory("1") == in_memory("2"), "pixels are hashed themselves"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

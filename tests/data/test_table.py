@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ferbench import ProtocolRule, StoreError, given_split
+from ferbench import ProtocolRule, StoreError, given_split, k_fold
 from ferbench.data.stored import Loaded
 from ferbench.data.table import write_table
 
-from .conftest import COUNT, toy_samples
+from .conftest import CLASSES, COUNT, toy_samples
 
 
 def test_the_table_has_a_row_for_every_sample(loaded: Loaded, tmp_path: Path) -> None:
@@ -54,6 +55,34 @@ def test_groups_stand_in_the_table(load_made: Callable[..., Loaded], tmp_path: P
     subjects = np.array([f"p{i % 10}" for i in range(COUNT)])
     write_table(load_made(replace(samples, groups={"subject": subjects})), tmp_path / "t.parquet")
     assert pq.read_table(tmp_path / "t.parquet")["subject"].to_pylist() == subjects.tolist()
+
+
+def test_a_table_follows_the_protocols_that_are_used(load_made: Callable[..., Loaded], tmp_path: Path) -> None:
+    """The fingerprint is of the samples, and stays where the code that divides them changes."""
+    samples, _ = toy_samples()
+    path = tmp_path / "t.parquet"
+    rule, swapped = (ProtocolRule("own", given_split("train", *rest)) for rest in (("val", "test"), ("test", "val")))
+    before = load_made(samples, protocols=(rule,))
+    write_table(before, path)
+    written = path.stat().st_mtime_ns
+    write_table(before, path, ["own"])
+    assert path.stat().st_mtime_ns == written, "nothing changed"
+
+    after = load_made(samples, protocols=(swapped,))
+    assert after.fingerprint == before.fingerprint
+    write_table(after, path, ["own"])
+    sides = pq.read_table(path)["split_own"].to_pylist()
+    assert samples.origin is not None
+    assert sides == [{"val": "test", "test": "val"}.get(side, side) for side in samples.origin.tolist()]
+
+    write_table(load_made(samples, protocols=(swapped, ProtocolRule("new", k_fold(3)))), path, ["new"])
+    assert "split_new" in pq.read_schema(path).names
+
+    narrow = ProtocolRule("own", given_split("train", "test", "val"), classes=CLASSES[::-1])
+    write_table(load_made(samples, protocols=(narrow,)), path, ["own"])
+    assert pq.read_table(path)["split_own"].to_pylist() == sides, "the same samples under other numbers"
+    counts = json.loads(pq.read_schema(path).metadata[b"counts"])["own"]["test"]
+    assert counts == np.bincount(2 - samples.targets[np.array(sides) == "test"], minlength=3).tolist()
 
 
 def test_a_folder_that_cannot_be_written_is_named(loaded: Loaded, tmp_path: Path) -> None:

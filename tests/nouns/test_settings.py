@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from ferbench import PadCrop, Plateau, Recipe, RunSettings, SettingsError, Stage, Step
+from ferbench import Cosine, Options, PadCrop, Plateau, Recipe, RunSettings, SettingsError, Stage, Step
 from ferbench.nouns.recipe import Input
 from ferbench.nouns.settings import revised, validated
 
@@ -50,6 +52,15 @@ def test_epochs_scale_milestones_and_stages() -> None:
     assert staged.total_epochs == 10
 
 
+@pytest.mark.parametrize("epochs", range(1, 30))
+def test_a_warm_up_stays_within_its_stage_however_few_epochs_there_are(epochs: int) -> None:
+    """A cell reads its recipe as a suite is read, so that one which does not fit would fail there."""
+    own = Recipe(stages=(Stage(epochs=4, schedule=Cosine(warmup_epochs=4)), Stage(epochs=20))).with_epochs(epochs)
+    shared = Recipe(schedule=Cosine(warmup_epochs=4), stages=(Stage(epochs=4), Stage(epochs=20))).with_epochs(epochs)
+    for recipe in (own, shared):
+        assert validated(Recipe, recipe.model_dump(mode="json")) == recipe
+
+
 @pytest.mark.parametrize("factor", [[0.5], [0.5, 0.2, 0.1], [0.5, 1.5], 2.0])
 def test_a_step_schedule_has_one_factor_or_one_for_each_milestone(factor: object) -> None:
     with pytest.raises(SettingsError, match="schedule"):
@@ -76,3 +87,21 @@ def test_settings_are_frozen_and_hashable_data() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Input().size = 3  # type: ignore[misc]
     assert RunSettings().checkpoint_seconds == 60
+
+
+class Parts(Options):
+    """Options that hold sets."""
+
+    names: frozenset[str] = frozenset({"nose", "eyes", "mouth", "brows"})
+    nested: tuple[frozenset[int], ...] = (frozenset({300, 7, 40000}),)
+    inner: Parts | None = None
+
+
+def test_sets_among_options_have_one_order_in_every_process() -> None:
+    """Options are part of a cell's id; a set of text is in another order wherever hashes are seeded otherwise."""
+    for _ in range(20):
+        plain = Parts(names=frozenset(random.sample(["nose", "eyes", "mouth", "brows"], 4))).model_dump(mode="json")
+        assert plain["names"] == ["brows", "eyes", "mouth", "nose"]
+        assert plain["nested"] == [[300, 40000, 7]]
+    assert Parts(inner=Parts()).model_dump(mode="json")["inner"]["names"] == ["brows", "eyes", "mouth", "nose"]
+    assert validated(Parts, Parts().model_dump(mode="json")) == Parts()

@@ -143,6 +143,33 @@ def test_scores_without_copied_samples_stand_beside_the_full_ones(out: OutFolder
     assert "without the 60 test samples" in found.blocks[0].captions[0]
 
 
+def test_a_metric_that_cannot_do_without_copies_keeps_its_full_score(out: OutFolder) -> None:
+    def every_class(scored: Scored) -> float:
+        if len(np.unique(scored.targets)) < len(scored.classes):
+            raise ValueError("a class is missing")
+        return 0.5
+
+    hashes = np.arange(1000, 1000 + out.n)
+    train = [int(hashes[i]) for i in np.flatnonzero(out.targets == 0)]
+    out.table(["test"] * out.n + ["train"] * len(train), [*hashes.tolist(), *train])
+    out.cell("net")
+    out.run()
+    (row,) = board(out, metrics=[METRICS["accuracy"], Metric("fussy", every_class)]).rows
+    assert (row["fussy_mean"], row["fussy_leakfree"]) == (0.5, None)
+    assert row["accuracy_leakfree"] is not None
+    assert "fussy could not be computed without copies (ValueError: a class is missing)" in row["notes"]
+
+
+def test_where_every_test_sample_is_a_copy_there_is_no_leak_free_score(out: OutFolder) -> None:
+    hashes = list(range(out.n))
+    out.table(["test"] * out.n + ["train"] * out.n, hashes * 2)
+    out.cell("net")
+    out.run()
+    (row,) = board(out).rows
+    assert row["n_leakfree"] == 0
+    assert [row[f"{metric.name}_leakfree"] for metric in USUAL] == [None] * 3
+
+
 def test_without_a_data_set_table_the_leak_free_score_is_unknown(out: OutFolder) -> None:
     out.row("net", [0.6])
     out.run()
@@ -173,6 +200,15 @@ def test_in_a_cross_validation_copies_across_folds_are_leaks(out: OutFolder) -> 
         out.cell("net", out.scores(0.7), fold=fold, folds=2, part=range(fold * 150, fold * 150 + 150))
     out.run()
     assert board(out).rows[0]["n_leakfree"] == 298
+
+
+def test_in_a_cross_validation_what_no_fold_tests_is_trained_on_too(out: OutFolder) -> None:
+    hashes = [*range(out.n), 5, 6, 7]  # copies of three that fold 0 tests
+    out.table(["test"] * 150 + ["train"] * 150 + ["train", "val", ""], hashes)
+    for fold in range(2):
+        out.cell("net", out.scores(0.7), fold=fold, folds=2, part=range(fold * 150, fold * 150 + 150))
+    out.run()
+    assert board(out).rows[0]["n_leakfree"] == 299
 
 
 def test_groups_are_resampled_whole(out: OutFolder) -> None:

@@ -176,6 +176,14 @@ def test_holm_gives_the_textbooks_values() -> None:
     assert holm([]) == []
 
 
+def test_a_score_that_is_undefined_has_no_interval() -> None:
+    targets = np.random.default_rng(0).normal(5, 1, (997, 1)).astype(np.float32)
+    for constant in (0.3, 1 / 3, 4.9):
+        scores = np.full((997, 1), np.float32(constant)).astype(np.float64)
+        found = of([Scored(targets, scores, ("valence",))], BY_NAME["pearson"])
+        assert all(math.isnan(number) for number in (found.mean, found.low, found.high))
+
+
 def test_replicates_on_which_a_metric_is_undefined_are_left_out() -> None:
     assert interval(np.array([0.5, np.nan, 0.5])) == (0.5, 0.5)
     assert all(math.isnan(end) for end in interval(np.array([np.nan])))

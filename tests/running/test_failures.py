@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ferbench.evaluating.further import Wanted, evaluate_cell
 from ferbench.running import api
 from ferbench.running.launch import make_launcher
 from tests.contract import Contract
@@ -76,6 +77,16 @@ def test_a_failed_cell_is_tried_again_by_the_next_run(contract: Contract) -> Non
     second = contract.run(out, models=["raising"], seeds=1)
     assert first.failed == second.failed
     assert contract.cell(second, model="raising").status["attempts"] == 2
+
+
+def test_what_was_evaluated_with_former_weights_goes_with_them(contract: Contract) -> None:
+    out = contract.out.with_name("anew")
+    cell = contract.cell(contract.run(out, models=["tiny"], seeds=1), model="tiny")
+    kept = evaluate_cell(cell, Wanted("last"), "cpu")
+    (cell.path / "predictions.parquet").unlink()
+    contract.run(out, models=["tiny"], seeds=1)
+    assert cell.state == "done" and cell.evaluations() == []
+    assert evaluate_cell(cell, Wanted("last"), "cpu") == kept, "here the weights are the same again"
 
 
 def test_a_network_that_leaks_is_told_in_its_row(contract: Contract) -> None:

@@ -15,6 +15,7 @@ from ferbench.nouns.split import Split
 from ferbench.plugins import Installed, discover
 from ferbench.running.api import make_leaderboard
 from ferbench.running.importing import Origin, import_predictions
+from ferbench.running.outside import read_outside
 from ferbench.store.store import Store
 from tests.contract import PLUGIN, Contract
 
@@ -94,6 +95,15 @@ def test_predicted_classes_are_enough_and_marked(installed: Installed, sides: di
     (row,) = make_leaderboard([tmp_path / "out"], installed).rows
     assert row["accuracy_mean"] == 1.0
     assert "only predicted classes are known" in row["notes"]
+
+
+def test_classes_that_are_called_by_numbers_are_meant_by_their_names(tmp_path: Path) -> None:
+    path = kept(pd.DataFrame({"id": ["a", "b", "c"], "prediction": ["1", "3", "2"]}), tmp_path)
+    assert read_outside(path, ("1", "2", "3")).scores.argmax(axis=1).tolist() == [0, 2, 1]
+    assert read_outside(path, ("fear", "joy", "anger", "calm")).scores.argmax(axis=1).tolist() == [1, 3, 2]
+    kept(pd.DataFrame({"id": ["a"], "prediction": ["0"]}), tmp_path)
+    with pytest.raises(DataError, match="prediction '0' is no class"):
+        read_outside(path, ("1", "2", "3"))
 
 
 def test_without_ids_the_labels_must_be_those_of_the_data_in_their_order(

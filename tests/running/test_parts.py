@@ -108,6 +108,7 @@ def test_the_command_line_narrows_rows_that_name_things_and_replaces_in_the_othe
         ('[[rows]]\nname = "x"\nset = {"run.threads" = 1}\n', "run settings hold for the whole suite"),
         ('[[rows]]\nname = "x"\nmodel = ["tiny"]\n', "Did you mean 'models'"),
         ('[[rows]]\nname = "x"\nlimit = 1.5\n', "limit"),
+        ('[[rows]]\nname = "x"\nlimit = 1.0\n', "limit"),
     ],
 )
 def test_mistakes_in_rows_are_named(suite: Path, addition: str, message: str) -> None:
@@ -183,7 +184,7 @@ def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
         parse_limit(text)
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "1.5", "0%"])
+@pytest.mark.parametrize("text", ["0", "-3", "1.5", "0%", "100%", "200%", "1.0", "2000.0"])
 def test_a_limit_that_is_neither_a_count_nor_a_share_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="neither a number of samples nor a share"):
         Request("demo", limit=parse_limit(text))

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ferbench import StoreError
@@ -57,6 +59,13 @@ def test_not_a_number_is_never_written(tmp_path: Path) -> None:
 
 def test_damaged_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"a": ')
+    with pytest.raises(StoreError, match="damaged"):
+        read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "1" * 5000 + "}"], ids=["deep", "long"])
+def test_json_that_python_does_not_read_is_damaged_too(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
     with pytest.raises(StoreError, match="damaged"):
         read_json(tmp_path / "x.json")
 
@@ -130,6 +139,31 @@ def test_damaged_predictions_are_named(tmp_path: Path) -> None:
         read_predictions(path)
     with pytest.raises(StoreError, match="missing"):
         read_predictions(tmp_path / "gone.parquet")
+
+
+SOUND = {"split": ["test"] * 2, "id": ["a", "b"], "label": [0, 1], "p_x": [0.1, 0.2], "p_y": [0.9, 0.8]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"p_x": None, "p_y": None},
+        {"id": None},
+        {"label": None, "t_x": [1.0, 0.0]},
+        {"label": [0, None]},
+        {"label": [0, 7]},
+        {"label": [0, -1]},
+        {"p_x": ["a", "b"]},
+    ],
+    ids=str,
+)
+def test_a_table_of_another_form_is_no_predictions(tmp_path: Path, change: dict[str, list[object] | None]) -> None:
+    path = tmp_path / "predictions.parquet"
+    pq.write_table(pa.table(SOUND), path)
+    assert read_predictions(path).classes == ("x", "y")
+    pq.write_table(pa.table({name: values for name, values in (SOUND | change).items() if values is not None}), path)
+    with pytest.raises(StoreError, match="damaged"):
+        read_predictions(path)
 
 
 def test_a_result_that_was_changed_after_its_cell_finished_is_noticed(tmp_path: Path) -> None:

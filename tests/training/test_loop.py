@@ -162,6 +162,31 @@ def test_an_average_of_every_second_step_is_updated_half_as_often() -> None:
     assert int(after(watch, -1, "average")["n_averaged"]) == ALL // 2
 
 
+class BlindAtFirst(TinyNet):
+    """One whose scores of val are not finite until it has been asked ``looks`` times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits, NaN instead of the first ones in evaluation mode."""
+        if self.training or self.looks <= 0:
+            return super().forward(x)
+        self.looks -= 1
+        return super().forward(x) * torch.nan
+
+
+def test_a_look_without_finite_scores_is_worse_than_any_other() -> None:
+    wrong = changed(monitor="accuracy", early_stopping=EarlyStopping(patience=2))
+    result = trained(wrong, net=BlindAtFirst(1), val_shift=1)  # no later look is as good as always naming one class
+    assert [np.isnan(row["val_score"]) for row in result.history[:2]] == [True, False]
+    assert result.best_epoch > 0
+    never = trained(wrong, net=BlindAtFirst(99))
+    assert len(never.history) == 2, "each such look counts as no better"
+    assert same(never.best, never.last)
+
+
 def test_a_plateau_lowers_the_learning_rate_when_the_val_score_stays() -> None:
     still = changed(optimizer=STILL, schedule=Plateau(patience=1, factor=0.5))
     rates = [row["lr"] for row in trained(still, net=TinyNet(norm=False)).history]
