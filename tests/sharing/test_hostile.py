@@ -172,6 +172,8 @@ def test_json_has_its_form(
     ("text", "words"),
     [
         (b'{"state": "done", "seconds": NaN}', "NaN is no number"),
+        (b'{"state": "done", "more": -1e999}', "-1e999 is too large a number"),
+        (b'{"state": "done", "more": 1' + b"0" * 400 + b"}", "10000000000000000000 is too large a number"),
         (b'{"state": "done", "state": "done"}', "a key stands twice"),
         (b"[" * 100_000, "no JSON that can be read"),
         (b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "nested too deep"),
@@ -212,6 +214,16 @@ def test_a_place_of_a_plugin_is_never_taken_from_a_pack(
     merge_packs([tampered.packed()], tmp_path / "home", installed)
     files = [name for folder in Store(tmp_path / "home").cells for name in folder.record["plugin_files"]]
     assert files and str(evil) not in files
+
+
+@pytest.mark.parametrize("files", [3, {"metrics.json": "0" * 64}])
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_seals_are_never_taken_from_a_pack(
+    tampered: Tampered, cell: str, installed: Installed, tmp_path: Path, state: str, files: object
+) -> None:
+    tampered.change(f"{cell}/status.json", lambda value: value.update(files=files, state=state))
+    merge_packs([tampered.packed()], tmp_path / "home", installed)
+    assert all(folder.damaged() == [] for folder in Store(tmp_path / "home").cells)
 
 
 def scores(table: pa.Table, value: float) -> pa.Table:
