@@ -269,6 +269,9 @@ def test_tables_hold_text_and_numbers_alone(tampered: Tampered, refused: Refused
     tampered.retable(name, lambda table: table.append_column("picture", [[b"PNG"] * len(table)]))
     refused("column 'picture' holds neither text nor numbers")
     tampered.files[name] = whole
+    tampered.retable(name, lambda table: table.append_column("\x1b[2Jage", [[1.0] * len(table)]))
+    refused("the names of its columns hold control characters")
+    tampered.files[name] = whole
     tampered.retable(name, lambda table: table.append_column("votes", [[[1]] * len(table)]))
     refused("its votes are not one number for each of its classes")
     tampered.files[name] = whole
