@@ -17,7 +17,7 @@ import pytest
 
 import ferbench
 from ferbench import DataError
-from ferbench.plugins import Installed
+from ferbench.plugins import Installed, discover
 from ferbench.sharing import tables, unpacking
 from ferbench.sharing.merging import merge_packs
 from ferbench.store.store import Store
@@ -277,6 +277,25 @@ def test_tables_hold_text_and_numbers_alone(tampered: Tampered, refused: Refused
     tampered.files[name] = whole
     tampered.retable(name, lambda table: pa.concat_tables([table, table.slice(0, 1)]))
     refused("its ids are not there, or stand more than once")
+
+
+def test_two_tables_of_one_data_set_are_refused_one_after_the_other_and_at_once(
+    tampered: Tampered, source: Source, tmp_path: Path
+) -> None:
+    fingerprint = source.cell("tiny").record["row"]["fingerprint"]
+    tampered.retable(
+        f"datasets/{fingerprint}.parquet",
+        lambda table: table.set_column(
+            table.column_names.index("pixel_hash"), "pixel_hash", pa.array([7] * 240, pa.uint64())
+        ),
+    )
+    other, stranger = tampered.packed(), discover()
+    with pytest.raises(DataError, match=r"is refused: results\.tar\.gz/.* holds other samples"):
+        merge_packs([source.pack, other], tmp_path / "home", stranger)
+    assert not (tmp_path / "home").exists()
+    merge_packs([source.pack], tmp_path / "home", stranger)
+    with pytest.raises(DataError, match=r"is refused: .*home.* holds other samples"):
+        merge_packs([other], tmp_path / "home", stranger)
 
 
 def test_everything_that_is_wrong_is_said_at_once(tampered: Tampered, refused: Refused, source: Source) -> None:

@@ -341,25 +341,6 @@ def test_a_table_that_was_brought_gives_way_to_the_data_set_s_own(
     assert path.read_bytes() == Store(source.out).dataset_table(fingerprint).read_bytes()
 
 
-def test_two_tables_of_one_data_set_are_refused_one_after_the_other_and_at_once(
-    tampered: Tampered, source: Source, tmp_path: Path
-) -> None:
-    fingerprint = source.cell("tiny").record["row"]["fingerprint"]
-    tampered.retable(
-        f"datasets/{fingerprint}.parquet",
-        lambda table: table.set_column(
-            table.column_names.index("pixel_hash"), "pixel_hash", pa.array([7] * 240, pa.uint64())
-        ),
-    )
-    other, stranger = tampered.packed(), discover()
-    with pytest.raises(DataError, match=r"is refused: results\.tar\.gz/.* holds other samples"):
-        merge_packs([source.pack, other], tmp_path / "home", stranger)
-    assert not (tmp_path / "home").exists()
-    merge_packs([source.pack], tmp_path / "home", stranger)
-    with pytest.raises(DataError, match=r"is refused: .*home.* holds other samples"):
-        merge_packs([other], tmp_path / "home", stranger)
-
-
 def test_further_evaluations_travel_and_are_checked(source: Source, installed: Installed, tmp_path: Path) -> None:
     from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 
