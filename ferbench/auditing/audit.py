@@ -150,7 +150,10 @@ def _left_out(loaded: Loaded, facts: Mapping[str, Any]) -> list[str]:
         if noise["votes"] is None:
             told.append("label noise by votes: the data set keeps no annotators' votes")
         if noise["classifier"] is None and modality != "eeg":
-            told.append("label noise by a classifier: some class has fewer than 25 different pictures")
+            told.append(
+                "label noise by a classifier: some class has fewer than 25 different pictures, or persons (clips) "
+                "cannot be kept apart"
+            )
     if not facts["groups"]:
         told.append("overlap of persons: the data set does not say who is shown")
     if near is not None and not near["within_train"]:

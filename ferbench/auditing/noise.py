@@ -13,6 +13,7 @@ from ferbench.auditing.features import gradients_of
 from ferbench.auditing.near import Pairs
 from ferbench.auditing.pictures import Pictures
 from ferbench.data.grouping import folds_of
+from ferbench.errors import DataError
 from ferbench.nouns.dataset import Samples
 
 FOLDS = 5
@@ -72,7 +73,7 @@ def from_classifier(audited: Audited, pictures: Pictures, samples: Samples) -> d
     that class.
     ``label_error_at_most``: the share of these in the calibrated confident joint (section 3.1); an upper bound, far too
     high where the classifier is weak: ``accuracy`` is what it reaches. ``suspects``: the samples that it doubts most,
-    for review. None where labels are no classes, or too few.
+    for review. None where labels are no classes, or too few, or where groups cannot be kept apart.
     """
     labels, fit = audited.labels, np.flatnonzero(pictures.readable)
     if labels is None or not len(fit):
@@ -81,7 +82,10 @@ def from_classifier(audited: Audited, pictures: Pictures, samples: Samples) -> d
     sizes = np.bincount(np.unique(audited.image[fit] * k + labels[fit]) % k, minlength=k)
     if (sizes[sizes > 0] < FEW).any() or (sizes > 0).sum() < 2:
         return None
-    scores = _out_of_fold(gradients_of(pictures.small[fit]), labels[fit], audited, samples, fit)
+    try:
+        scores = _out_of_fold(gradients_of(pictures.small[fit]), labels[fit], audited, samples, fit)
+    except DataError:
+        return None
     error, suspects, doubt = confident_learning(scores, labels[fit])
     guessed = scores.argmax(axis=1)
     worst = suspects[np.argsort(-doubt[suspects], kind="stable")]
@@ -109,7 +113,10 @@ def from_classifier(audited: Audited, pictures: Pictures, samples: Samples) -> d
 def _out_of_fold(
     features: np.ndarray, labels: np.ndarray, audited: Audited, samples: Samples, fit: np.ndarray
 ) -> np.ndarray:
-    """Probabilities of each sample from a classifier that saw neither it, nor its copies, nor its groups; [n, k]."""
+    """Probabilities of each sample from a classifier that saw neither it, nor its copies, nor its groups; [n, k].
+
+    Raises DataError where groups cannot be kept apart: too few parts are left, or all but one class are of one part.
+    """
     rows = audited.rows[fit]
     by = [name for name, values in sorted(samples.groups.items()) if len(np.unique(values[rows])) >= 2 * FOLDS]
     part = folds_of(samples, rows, FOLDS, by, seed=0)
@@ -119,6 +126,8 @@ def _out_of_fold(
         known = np.flatnonzero(part != fold)
         if len(known) > FITTED:
             known = rng.choice(known, FITTED, replace=False)
+        if len(np.unique(labels[known])) < 2:
+            raise DataError(f"Without fold {fold} of the audit one class alone is left.")
         classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1).fit(features[known], labels[known])
         asked = np.flatnonzero(part == fold)
         scores[np.ix_(asked, classifier.classes_)] = classifier.predict_proba(features[asked])

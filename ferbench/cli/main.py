@@ -93,7 +93,7 @@ def main() -> None:
     except FerbenchError as error:
         if debug:
             raise
-        typer.secho(str(error), fg="red", err=True)
+        typer.secho(_plain(str(error)), fg="red", err=True)
         sys.exit(STOPPED if isinstance(error, InterruptedRunError) else USAGE)
     except KeyboardInterrupt:
         typer.secho("Stopped.", err=True)
@@ -104,8 +104,13 @@ def main() -> None:
     except OSError as error:
         if debug or error.filename is None:
             raise
-        typer.secho(f"{error.filename}: {error.strerror}.", fg="red", err=True)
+        typer.secho(_plain(f"{error.filename}: {error.strerror}."), fg="red", err=True)
         sys.exit(USAGE)
+
+
+def _plain(text: str) -> str:
+    """A message without what a terminal would obey: names in it may be those of a stranger's files."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

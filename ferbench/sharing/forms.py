@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +18,8 @@ from ferbench.nouns.emotions import Task
 FORMAT, SCHEMA = "ferbench-pack", 1
 MANIFEST = "ferbench-pack.json"
 DEPTH = 40
+KEPT_HERE = ("merged", "files")
+"""Keys of ``status.json`` that each store writes for itself: they never travel, and a stranger's are not believed."""
 
 Name = Annotated[str, Field(max_length=200)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]
@@ -197,10 +200,15 @@ def check_version(value: dict[str, Any], kind: type[Form], label: str) -> None:
 
 
 def read_plain(path: Path, label: str) -> dict[str, Any]:
-    """A JSON object without keys that stand twice, not-a-number, or control characters. Raises DataError."""
+    """A JSON object without keys that stand twice, numbers that are not finite, or control characters.
+
+    Raises DataError.
+    """
     try:
         text = path.read_text(encoding="utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_real, parse_int=_whole
+        )
     except FileNotFoundError:
         raise DataError(f"{label} is missing.") from None
     except (ValueError, RecursionError) as error:
@@ -239,3 +247,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number")
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # 1e999, which JSON allows and no file of a store can hold
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+def _whole(text: str) -> int:
+    _real(text)  # what is computed with is a float
+    return int(text)

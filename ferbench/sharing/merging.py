@@ -197,17 +197,17 @@ def _same_predictions(a: CellFolder, b: CellFolder) -> bool:
 
 
 def _check_tables(packs: Sequence[Unpacked], out: Path) -> None:
-    """Raise DataError where an unchecked table of a data set is not the one that is here for the same fingerprint."""
+    """Raise DataError where an unchecked table of a data set is not the one of another pack, or not the one here."""
     names = ["id", "target", "pixel_hash"]
+    known: dict[str, tuple[Path, str]] = {}
     for pack in packs:
-        for path in (pack.folder / "datasets").glob("*.parquet"):
+        for path in sorted((pack.folder / "datasets").glob("*.parquet")):
             here = out / "datasets" / path.name
-            if (
-                is_parquet(here)
-                and is_unchecked(path)
-                and not pq.read_table(here, columns=names).equals(pq.read_table(path, columns=names))
-            ):
-                raise DataError(f"{pack.label(path)} is refused: {here} holds other samples. Nothing was merged.")
+            others = [known.setdefault(path.name, (path, pack.label(path)))]
+            others += [(here, str(here))] if is_parquet(here) else []
+            for other, label in others if is_unchecked(path) else []:
+                if not pq.read_table(other, columns=names).equals(pq.read_table(path, columns=names)):
+                    raise DataError(f"{pack.label(path)} is refused: {label} holds other samples. Nothing was merged.")
 
 
 def _commit(

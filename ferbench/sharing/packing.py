@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ferbench.sharing.choosing import Chosen, choose
-from ferbench.sharing.forms import FORMAT, MANIFEST, SCHEMA
+from ferbench.sharing.forms import FORMAT, KEPT_HERE, MANIFEST, SCHEMA
 from ferbench.store.files import write_with
 from ferbench.store.store import CellFolder, Store
 
@@ -112,7 +112,7 @@ def _files(folder: CellFolder, weights: bool) -> Iterator[tuple[str, bytes | Pat
     """The files of a cell, without what holds on this machine alone: places of plugins, and what was merged here."""
     status = folder.status
     yield "cell.json", _json({**folder.record, "plugin_files": [], "metric_files": []})
-    yield "status.json", _json({key: value for key, value in status.items() if key not in ("merged", "files")})
+    yield "status.json", _json({key: value for key, value in status.items() if key not in KEPT_HERE})
     wanted = [*RESULTS, *([LOG] if status["state"] == "failed" else []), *([WEIGHTS] if weights else [])]
     yield from ((name, folder.path / name) for name in wanted if (folder.path / name).exists())
     for evaluation in folder.evaluations():

@@ -91,7 +91,7 @@ def _checked(path: Path, label: str, dictionary: Sequence[str] = ()) -> pq.Parqu
         raise DataError(f"{label} is missing.")
     try:
         file = pq.ParquetFile(path, read_dictionary=list(dictionary))
-        meta = file.metadata
+        meta, names = file.metadata, file.schema_arrow.names
         columns = [
             meta.row_group(group).column(column)
             for group in range(meta.num_row_groups)
@@ -99,6 +99,8 @@ def _checked(path: Path, label: str, dictionary: Sequence[str] = ()) -> pq.Parqu
         ]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{label} is damaged or no Parquet file: {error}") from None
+    if not all(map(is_clean, names)):
+        raise DataError(f"{label} is refused: the names of its columns hold control characters.")
     values = max(meta.num_rows * meta.num_columns, sum(column.num_values for column in columns))
     if values > MAX_VALUES or sum(column.total_uncompressed_size for column in columns) > 8 * MAX_VALUES:
         raise DataError(f"{label} is refused: it holds more than {MAX_VALUES:,} values.")

@@ -21,6 +21,7 @@ from ferbench.running.importing import Selection
 from ferbench.running.records import Place
 from ferbench.sharing.files import check_files
 from ferbench.sharing.forms import (
+    KEPT_HERE,
     CellForm,
     EnvironmentForm,
     EvaluationForm,
@@ -80,7 +81,9 @@ class Verifier:
         """Check one cell. Raises DataError."""
         folder, name = CellFolder(path), self.pack.label(path)
         record = self._record(folder, name)
-        status = read_form(StatusForm, path / "status.json", f"{name}/status.json")
+        given = read_form(StatusForm, path / "status.json", f"{name}/status.json")
+        status = {key: value for key, value in given.items() if key not in KEPT_HERE}
+        write_json(path / "status.json", status)  # before anything is read by the seals in it
         known = (path / "environment.json").exists()
         environment = read_form(EnvironmentForm, path / "environment.json", f"{name}/environment.json") if known else {}
         check_files(path, name)

@@ -272,3 +272,18 @@ def test_a_classifier_needs_enough_different_pictures_of_each_class(made: Make) 
     found = found_in(made(few, targets, version="2"))
     assert found["label_noise"]["classifier"] is None
     assert any("fewer than 25 different pictures" in text for text in found["left_out"])
+
+
+def test_groups_that_tie_all_samples_together_leave_the_classifier_out(made: Make) -> None:
+    rows = np.arange(120)
+    groups = {"clip": (rows % 12).astype(str), "subject": (rows // 12).astype(str)}
+    found = found_in(made(faces(120), groups=groups))
+    assert found["label_noise"]["classifier"] is None
+    assert any("persons (clips) cannot be kept apart" in text for text in found["left_out"])
+
+
+def test_a_class_that_one_person_alone_shows_does_not_stop_it(made: Make) -> None:
+    rows = np.arange(120)
+    people = np.where(rows % 2, "one", rows.astype(str))
+    found = found_in(made(faces(120), groups={"subject": people}))
+    assert found["label_noise"]["classifier"] is None

@@ -7,6 +7,7 @@ one folder in ``tests/running/test_kills.py``; methods that fail in ``tests/runn
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,6 +182,7 @@ def test_a_damaged_marker_is_named_with_its_mend(run: Run, finished: Finished, c
 
 OBSERVER = """
 import shutil
+import tarfile
 from ferbench import hookimpl
 
 @hookimpl
@@ -288,3 +290,11 @@ def test_results_survive_everything_above(run: Run, finished: Finished) -> None:
     shutil.move(finished.out, moved)
     assert "3 cells, 3 already done" in run(moved, "-m", "tiny", "-m", "nearest", "--seeds", "2").err
     assert len(list(Store(moved).cells)) == 7
+
+
+def test_names_of_a_strangers_files_cannot_command_the_terminal(ferbench: Command, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "results.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("\x1b[2J.zip"))
+    outcome = ferbench("merge", tmp_path / "results.tar.gz", "--out", tmp_path / "out")
+    assert_refused(outcome, "\\x1b[2J.zip is refused: an archive is no file of a pack.")
+    assert "\x1b[2J" not in outcome.err

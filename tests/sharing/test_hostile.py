@@ -17,7 +17,7 @@ import pytest
 
 import ferbench
 from ferbench import DataError
-from ferbench.plugins import Installed
+from ferbench.plugins import Installed, discover
 from ferbench.sharing import tables, unpacking
 from ferbench.sharing.merging import merge_packs
 from ferbench.store.store import Store
@@ -172,6 +172,8 @@ def test_json_has_its_form(
     ("text", "words"),
     [
         (b'{"state": "done", "seconds": NaN}', "NaN is no number"),
+        (b'{"state": "done", "more": -1e999}', "-1e999 is too large a number"),
+        (b'{"state": "done", "more": 1' + b"0" * 400 + b"}", "10000000000000000000 is too large a number"),
         (b'{"state": "done", "state": "done"}', "a key stands twice"),
         (b"[" * 100_000, "no JSON that can be read"),
         (b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "nested too deep"),
@@ -212,6 +214,16 @@ def test_a_place_of_a_plugin_is_never_taken_from_a_pack(
     merge_packs([tampered.packed()], tmp_path / "home", installed)
     files = [name for folder in Store(tmp_path / "home").cells for name in folder.record["plugin_files"]]
     assert files and str(evil) not in files
+
+
+@pytest.mark.parametrize("files", [3, {"metrics.json": "0" * 64}])
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_seals_are_never_taken_from_a_pack(
+    tampered: Tampered, cell: str, installed: Installed, tmp_path: Path, state: str, files: object
+) -> None:
+    tampered.change(f"{cell}/status.json", lambda value: value.update(files=files, state=state))
+    merge_packs([tampered.packed()], tmp_path / "home", installed)
+    assert all(folder.damaged() == [] for folder in Store(tmp_path / "home").cells)
 
 
 def scores(table: pa.Table, value: float) -> pa.Table:
@@ -257,11 +269,33 @@ def test_tables_hold_text_and_numbers_alone(tampered: Tampered, refused: Refused
     tampered.retable(name, lambda table: table.append_column("picture", [[b"PNG"] * len(table)]))
     refused("column 'picture' holds neither text nor numbers")
     tampered.files[name] = whole
+    tampered.retable(name, lambda table: table.append_column("\x1b[2Jage", [[1.0] * len(table)]))
+    refused("the names of its columns hold control characters")
+    tampered.files[name] = whole
     tampered.retable(name, lambda table: table.append_column("votes", [[[1]] * len(table)]))
     refused("its votes are not one number for each of its classes")
     tampered.files[name] = whole
     tampered.retable(name, lambda table: pa.concat_tables([table, table.slice(0, 1)]))
     refused("its ids are not there, or stand more than once")
+
+
+def test_two_tables_of_one_data_set_are_refused_one_after_the_other_and_at_once(
+    tampered: Tampered, source: Source, tmp_path: Path
+) -> None:
+    fingerprint = source.cell("tiny").record["row"]["fingerprint"]
+    tampered.retable(
+        f"datasets/{fingerprint}.parquet",
+        lambda table: table.set_column(
+            table.column_names.index("pixel_hash"), "pixel_hash", pa.array([7] * 240, pa.uint64())
+        ),
+    )
+    other, stranger = tampered.packed(), discover()
+    with pytest.raises(DataError, match=r"is refused: results\.tar\.gz/.* holds other samples"):
+        merge_packs([source.pack, other], tmp_path / "home", stranger)
+    assert not (tmp_path / "home").exists()
+    merge_packs([source.pack], tmp_path / "home", stranger)
+    with pytest.raises(DataError, match=r"is refused: .*home.* holds other samples"):
+        merge_packs([other], tmp_path / "home", stranger)
 
 
 def test_everything_that_is_wrong_is_said_at_once(tampered: Tampered, refused: Refused, source: Source) -> None:

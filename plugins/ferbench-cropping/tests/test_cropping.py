@@ -176,6 +176,18 @@ def test_streamed_pictures_are_read_by_their_own_decode(tmp_path: Path) -> None:
     np.testing.assert_array_equal(faces_of(made), faces_of(cropped(dataset, parsed, crop(), SQUARES)))
 
 
+def test_a_streamed_picture_that_cannot_be_read_any_more_is_named(tmp_path: Path) -> None:
+    """Files of a set that streams may have gone, or been damaged, since it was added."""
+
+    def decode(path: Path, view: View, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        raise RuntimeError("it is gone")
+
+    dataset, parsed = base(pictures())
+    streamed = replace(parsed, inputs=None, files=[str(tmp_path / f"{place}.png") for place in range(6)])
+    with pytest.raises(DataError, match=r"0\.png cannot be decoded: RuntimeError: it is gone"):
+        cropped(replace(dataset, decode=decode), streamed, crop(), SQUARES)
+
+
 def test_faces_that_do_not_fit_in_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ferbench_cropping.cropping.MOST_BYTES", 6 * 20 * 20 - 1)
     with pytest.raises(DataError, match="6 faces of 20×20 pixels would take"):

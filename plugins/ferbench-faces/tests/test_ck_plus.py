@@ -340,6 +340,16 @@ def test_a_clip_gives_the_frames_that_are_asked_for(tmp_path: Path) -> None:
     assert middle.mean(axis=(1, 2, 3)).tolist() == [2, 5, 8]
 
 
+def test_a_clip_has_no_frames_but_its_own(tmp_path: Path) -> None:
+    write_sequence(tmp_path, published()[0], frames=5)
+    copy = lab_ck_clips.read(tmp_path, CONTEXT)
+    assert copy.files is not None
+    last = tmp_path / copy.files[0]
+    last.with_name(f"{last.stem} (2).png").write_bytes(last.read_bytes())
+    assert lab_ck_clips.read(tmp_path, CONTEXT).files == copy.files
+    assert len(lab_ck_clips.decode(last, View(), np.random.default_rng(0))["video"]) == 5
+
+
 def test_clips_without_all_their_landmarks_are_named(few: Path) -> None:
     (few / "Landmarks" / "S130" / "007" / "S130_007_00000002_landmarks.txt").unlink()
     copy = lab_ck_clips.read(few, CONTEXT)

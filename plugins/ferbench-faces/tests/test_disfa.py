@@ -147,6 +147,13 @@ def test_landmarks_cut_the_face_out_and_a_neighbour_lends_its_box(few: Path) -> 
     assert any("There are no landmarks" in note for note in without.notes)
 
 
+def test_landmarks_in_a_file_that_may_unpack_to_gigabytes_are_not_read(few: Path) -> None:
+    file = few / "Landmark_Points/SN001/tmp_frame_lm/SN001_0004_lm.mat"
+    savemat(file, {"pts": np.zeros((6_500_000, 2))}, do_compression=True)
+    assert 100_000 < file.stat().st_size < 200_000
+    assert "1 frames without landmarks of their own have the box of a neighbour." in read_units(few, CONTEXT).notes
+
+
 def labels(root: Path, unit: int, subject: str = "SN001") -> Path:
     return root / "ActionUnit_Labels" / subject / f"{subject}_au{unit}.txt"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,12 @@ def test_a_damaged_or_hostile_description_is_refused(few: Path, content: str, me
         (few / "Sessions" / "3" / "session.xml").write_text(content, encoding=encoding)
         with pytest.raises(DataError, match=message):
             read(few, CONTEXT)
+
+
+def test_a_session_that_lies_there_twice_is_named(few: Path) -> None:
+    shutil.copytree(few / "Sessions/3", few / "Backup/3")
+    with pytest.raises(DataError, match=r"Backup/3/S003-003\.avi and Sessions/3/S003-003\.avi are the same part"):
+        read(few, CONTEXT)
 
 
 def test_damaged_and_short_videos_are_named(few: Path) -> None:

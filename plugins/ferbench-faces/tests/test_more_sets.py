@@ -186,6 +186,13 @@ def test_action_units_are_read_and_pictures_found(lists: Path, data_root: Path) 
     assert splits.test.batch(np.array([0]), View(), np.random.default_rng(0)).inputs["image"].shape[1:] == (224, 224, 3)
 
 
+def test_lists_of_emotionet_that_systems_leave_behind_are_passed_over(lists: Path) -> None:
+    (lists / "__MACOSX/lists").mkdir(parents=True)
+    (lists / "__MACOSX/lists/._dataFile_0001.txt").write_bytes(b"\x00\x05\x16\x07\xff")
+    (lists / "lists/._dataFile_0001.txt").write_bytes(b"\x00\x05\x16\x07\xff")
+    assert len(emotionet.read(lists, ReadContext()).samples.ids) == 11
+
+
 def test_pictures_of_emotionet_that_cannot_be_had_any_more_make_it_partial(lists: Path) -> None:
     (lists / "more/N_0000000010_00001.jpg").unlink()
     with pytest.raises(DataError, match=r"1 of 11 pictures are not below .*--allow-partial"):

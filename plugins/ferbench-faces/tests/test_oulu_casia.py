@@ -104,6 +104,15 @@ def test_originals_and_cut_out_faces_together_are_refused(few: Path) -> None:
         read(few.parent, CONTEXT)
 
 
+def test_a_sequence_under_two_spellings_of_its_emotion_is_refused(few: Path) -> None:
+    place = few / "VL/Strong/P001"
+    shutil.copytree(place / "Anger", place / "anger", dirs_exist_ok=True)
+    if len(list(place.glob("[Aa]nger"))) == 1:
+        pytest.skip("this file system does not tell Anger from anger")
+    with pytest.raises(DataError, match="Oulu-CASIA: pictures come twice: vl/strong/p001/anger/000"):
+        read(few, CONTEXT)
+
+
 def test_sequences_that_are_missing_or_short_are_named_and_left_out(few: Path) -> None:
     shutil.rmtree(few / "VL" / "Strong" / "P001" / "Anger")
     for frame in ("003", "004"):

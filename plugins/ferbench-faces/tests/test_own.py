@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,55 @@ def test_corrupted_pictures_are_counted_and_odd_names_kept(tmp_path: Path, data_
     }
 
 
+def test_a_folder_of_which_no_picture_can_be_read_says_so(tmp_path: Path, data_root: Path) -> None:
+    root = write_folder(tmp_path / "faces")
+    for picture in root.rglob("*.jpg"):
+        picture.write_bytes(b"")
+    with pytest.raises(DataError, match=r"None of the 18 pictures below .*: Angry/0\.jpg: the file is empty"):
+        added(named(f"folder:{root}"))
+
+
+def test_a_link_to_itself_is_named(tmp_path: Path, data_root: Path) -> None:
+    root = write_folder(tmp_path / "faces")
+    (root / "sad/loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(DataError, match=r"sad/loop\.jpg"):
+        added(named(f"folder:{root}"))
+
+
+def test_a_linked_folder_is_refused_since_its_pictures_would_be_missing(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "faces")
+    draw(tmp_path / "elsewhere/1.jpg", 1)
+    (root / "sad/more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"sad/more below .* is a link to a folder, which is not followed"):
+        named(f"folder:{root}")
+
+
+@pytest.mark.parametrize("inner", ["sad/more", "."])
+def test_a_folder_that_may_not_be_read_is_an_error_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
+) -> None:
+    root = write_folder(tmp_path / "faces")
+    draw(root / "sad/more/1.jpg", 1)
+    forbid(monkeypatch, root / inner)
+    with pytest.raises(DataError, match=f"{root / inner} cannot be read: Permission denied"):
+        named(f"folder:{root}")
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Refuse to list a folder as a system does, also to a superuser, whom no permission stops."""
+
+    def guarded(look: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def looked(path: Any = ".") -> Any:
+            if Path(path) == folder:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+            return look(path)
+
+        return looked
+
+    monkeypatch.setattr(os, "scandir", guarded(os.scandir))
+    monkeypatch.setattr(os, "listdir", guarded(os.listdir))
+
+
 def test_a_name_stands_for_one_folder(tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_folder(tmp_path / "here/faces")
     write_folder(tmp_path / "there/faces", names=("fear", "joy"))
@@ -235,7 +285,12 @@ def test_a_split_with_one_class_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tail", "message"),
-    [("?size=9999", "size '9999' is not 8 to 1024"), ("?width=3", "no option 'width'"), ("?colour=b", "neither grey")],
+    [
+        ("?size=9999", "size '9999' is not 8 to 1024"),
+        (f"?size={'9' * 5000}", "is not 8 to 1024"),
+        ("?width=3", "no option 'width'"),
+        ("?colour=b", "neither grey"),
+    ],
 )
 def test_options_that_there_are_not_are_named(tmp_path: Path, tail: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):

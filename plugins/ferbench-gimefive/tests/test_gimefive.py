@@ -45,5 +45,5 @@ def test_reported_numbers_are_of_six_classes_and_of_no_protocol_that_fer2013_ran
     numbers = [number for model in MODELS.values() for number in model.reported]
     assert {(number.dataset, number.protocol, number.classes) for number in numbers} == {
         ("fer2013", "6-class-merged", 6),
-        ("rafdb", "6-class", 6),
+        ("raf-db", "6-class", 6),
     }

@@ -20,7 +20,7 @@ def _row(method: str, dataset: str = "fer2013") -> Reported:
 
 
 def test_every_row_of_both_tables_is_there() -> None:
-    assert Counter(row.dataset for row in ROWS) == {"fer2013": 14, "emo2018": 2, "ckplus": 7, "jaffe": 3}
+    assert Counter(row.dataset for row in ROWS) == {"fer2013": 14, "emo2018": 2, "ck-plus": 7, "jaffe": 3}
     assert len({(row.dataset, row.method, row.value) for row in ROWS}) == len(ROWS)
 
 
@@ -56,7 +56,7 @@ def test_doubtful_claims_say_why() -> None:
     assert "disputed" in _row("CNN-LSTM or CNN with attention (Adel)").caveat
     assert "PublicTest" in _row("VGGNet (Khaireddin)").caveat
     assert "72.7" in _row("VGG (Pramerdorfer)").caveat
-    assert "99.69" in _row("FAN", "ckplus").caveat
+    assert "99.69" in _row("FAN", "ck-plus").caveat
     assert {row.value: row.caveat[:10] for row in ROWS if row.method == "humans"} == {
         0.65: "± 5 points",
         0.68: "± 5 points",

@@ -149,7 +149,7 @@ def test_reported_numbers_are_of_six_classes_and_of_no_protocol_that_fer2013_ran
     assert len(numbers) == 12
     assert {number.classes for number in numbers} == {6}
     assert {(number.dataset, number.protocol) for number in numbers} == {
-        ("rafdb", "6-class"),
+        ("raf-db", "6-class"),
         ("fer2013", "6-class-merged"),
     }
     assert all(number.caveat and 0 < number.value < 1 for number in numbers)

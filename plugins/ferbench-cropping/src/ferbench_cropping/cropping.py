@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 
 import numpy as np
 
-from ferbench import DataError, Dataset, Parsed, Samples, View
+from ferbench import DataError, Dataset, FerbenchError, Parsed, Samples, View
 from ferbench_cropping.detectors import Detector, largest
 from ferbench_cropping.geometry import align, cut, square_around, tinted
 from ferbench_cropping.naming import Crop
@@ -63,7 +63,10 @@ def cropped(base: Dataset, parsed: Parsed, crop: Crop, detector: Detector) -> Pa
 
 
 def _pictures(base: Dataset, parsed: Parsed) -> Iterator[np.ndarray]:
-    """Each picture as uint8 [h, w] or [h, w, channels], from memory or through the base's ``decode``."""
+    """Each picture as uint8 [h, w] or [h, w, channels], from memory or through the base's ``decode``.
+
+    Raises DataError that names a file that cannot be read.
+    """
     name = base.inputs[0]
     if parsed.inputs is not None:
         yield from (np.asarray(picture) for picture in parsed.inputs[name])
@@ -74,7 +77,13 @@ def _pictures(base: Dataset, parsed: Parsed) -> Iterator[np.ndarray]:
     boxes = parsed.samples.columns.get("box")
     for place, file in enumerate(parsed.files):
         box = None if boxes is None else tuple(boxes[place].tolist())
-        yield np.asarray(decode(Path(file), View(box=box), rng)[name])
+        try:
+            picture = np.asarray(decode(Path(file), View(box=box), rng)[name])
+        except FerbenchError:
+            raise
+        except Exception as error:  # another plugin's decoder may raise anything
+            raise DataError(f"{file} cannot be decoded: {type(error).__name__}: {error}") from error
+        yield picture
 
 
 def _in_colour(crop: Crop, picture: np.ndarray) -> bool:

@@ -108,7 +108,7 @@ REPORTED = (
         caveat="not reproduced: users of the public port report 47 to 52 %",
     ),
     Reported(
-        dataset="ckplus",
+        dataset="ck-plus",
         protocol="70/10/20 at random",
         split="test",
         metric="accuracy",

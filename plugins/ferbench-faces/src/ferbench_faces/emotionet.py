@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext, View
+from ferbench_faces.lab_files import walk_files
 from ferbench_faces.listing import Listing, all_pictures, no_twins, streamed, text_lines
 from ferbench_faces.pictures import decode_picture, printable
 from ferbench_faces.wild import EMOTIONET_UNITS
@@ -29,7 +30,8 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
     assert path is not None
     if not path.is_dir():
         raise DataError(f"{path.name} is no folder. Add the folder that holds EmotioNet's lists and its pictures.")
-    rows = [row for file in sorted(path.rglob("*.txt")) for row in _rows(file, path)]
+    lists = [path / file for file in walk_files(path) if file.endswith(".txt")]
+    rows = [row for file in lists for row in _rows(file, path)]
     if not rows:
         raise DataError(
             f"{path} holds no list of EmotioNet: a text file whose lines are two addresses and 60 action units."

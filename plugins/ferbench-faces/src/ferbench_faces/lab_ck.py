@@ -29,7 +29,7 @@ FOLDER_PROTOCOLS = ("7-contempt", "6-class", "image-70-10-20", "index-10-fold")
 """Those that a copy without neutral frames offers."""
 
 _NAME = r"(S\d{3})_(\d{3})_(\d{8})"
-_FRAME = re.compile(rf"{_NAME}\.png", re.ASCII)
+FRAME = re.compile(rf"{_NAME}\.png", re.ASCII)
 _LABEL = re.compile(rf"{_NAME}_emotion\.txt", re.ASCII)
 _POINTS = re.compile(rf"{_NAME}_landmarks\.txt", re.ASCII)
 _FOLDERS = {name: label for label, name in enumerate(CLASSES[:7])} | {"happy": CLASSES.index("happiness")}
@@ -78,7 +78,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
 def find_copy(root: Path) -> Copy:
     """Find the files of CK+ by their names. Raises DataError where there is no frame, or one lies there twice."""
     files = list(walk_files(root))
-    frames, labels, points = (once(find_files(files, pattern), "CK+") for pattern in (_FRAME, _LABEL, _POINTS))
+    frames, labels, points = (once(find_files(files, pattern), "CK+") for pattern in (FRAME, _LABEL, _POINTS))
     if not frames:
         raise DataError(
             f"{root} holds no frames of CK+ (S005_001_00000001.png). Add the folder that holds both cohn-kanade-images "

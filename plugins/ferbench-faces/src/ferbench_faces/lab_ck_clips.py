@@ -10,6 +10,7 @@ import numpy as np
 from ferbench import DataError, Parsed, ReadContext, Samples, View
 from ferbench_faces.lab_ck import (
     FACES,
+    FRAME,
     WHOLE_FRAMES,
     Clip,
     Copy,
@@ -76,7 +77,8 @@ def decode(path: Path, view: View, rng: np.random.Generator) -> Mapping[str, np.
 
     Raises DataError that names a frame that cannot be read.
     """
-    frames = sorted(path.parent.glob(f"{path.stem.rpartition('_')[0]}_*.png"))
+    beside = path.parent.glob(f"{path.stem.rpartition('_')[0]}_*.png")
+    frames = sorted(file for file in beside if FRAME.fullmatch(file.name))  # as in find_copy: no "… (2).png"
     faces = []
     for number in view.chosen(len(frames), rng):
         frame = frames[int(number)]

@@ -26,6 +26,9 @@ SIDE = 64
 
 _VIDEO = re.compile(r"(Left|Right)Video(SN\d{3})_[Cc]omp\.(?:avi|mp4|wmv)", re.ASCII)
 _POINTS = re.compile(r"(SN\d{3})/(?:[^/]+/)?(SN\d{3}_|l0)(\d{4})_lm\.mat", re.ASCII)
+_MOST_BYTES = 100_000
+"""Of a file of landmarks, which takes 1 kB."""
+
 _MOST_MISSED = 2
 """Videos may end so many frames before their labels: two decoders count one video differently."""
 
@@ -200,10 +203,11 @@ def _boxes(root: Path, video: Video, numbers: np.ndarray) -> tuple[list[Box | No
 def _box(root: Path, file: str) -> Box | None:
     from scipy.io import loadmat
 
+    path = inside(root, file)
+    if path.stat().st_size > _MOST_BYTES:  # it may unpack to a thousand times its size
+        return None
     try:
-        points = np.asarray(loadmat(inside(root, file), variable_names=("pts",))["pts"], dtype=np.float64)
-    except DataError:
-        raise
+        points = np.asarray(loadmat(path, variable_names=("pts",))["pts"], dtype=np.float64)
     except Exception:  # a damaged file makes scipy raise almost anything
         return None
     return face_box(points) if are_landmarks(points) else None

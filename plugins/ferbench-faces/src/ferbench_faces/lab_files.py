@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench import DataError
-from ferbench_faces.listing import LITTER
+from ferbench_faces.listing import LITTER, raised
 from ferbench_faces.pictures import listed, printable
 
 
@@ -33,9 +33,10 @@ def folder_of(path: Path | None, name: str) -> Path:
 def walk_files(root: Path, skip: re.Pattern[str] | None = None) -> Iterator[str]:
     """Yield every file below a folder as a posix path, sorted; none of those that systems leave behind.
 
-    Folders whose names ``skip`` matches as a whole are passed over, links to folders are not followed.
+    Folders whose names ``skip`` matches as a whole are passed over, links to folders are not followed. Raises OSError
+    for a folder that may not be read.
     """
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=raised):
         kept = (name for name in folders if skip is None or not skip.fullmatch(name))
         folders[:] = sorted(name for name in kept if not name.startswith(LITTER))
         place = Path(folder).relative_to(root)

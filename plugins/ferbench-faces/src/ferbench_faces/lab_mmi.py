@@ -13,7 +13,7 @@ import numpy as np
 
 from ferbench import DataError, Parsed, ReadContext
 from ferbench_faces.lab_crop import cut
-from ferbench_faces.lab_files import Found, find_files, folder_of, lacking, walk_files
+from ferbench_faces.lab_files import Found, find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
 from ferbench_faces.lab_video import grey_frames
 from ferbench_faces.pictures import Pictures, UnreadableError, inside, listed, printable
@@ -53,6 +53,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
     videos = find_files(files, _VIDEO)
     if not videos:
         raise DataError(f"{root} holds no videos of MMI (Sessions/1/S001-001.avi). Add the folder Sessions.")
+    once(videos, "MMI")
     left_out: Counter[str] = Counter()
     missing: list[str] = []
     sessions = list(_sessions(root, videos, set(files), left_out, missing))

@@ -12,6 +12,7 @@ from ferbench import DataError, Parsed, ReadContext
 from ferbench_faces.counts import count_faults
 from ferbench_faces.lab_files import Found, find_files, folder_of, lacking, once, walk_files
 from ferbench_faces.lab_parsed import parsed
+from ferbench_faces.listing import no_twins
 from ferbench_faces.pictures import read_pictures
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -43,6 +44,7 @@ def read(path: Path | None, context: ReadContext) -> Parsed:
         )
     sequences: dict[tuple[str, str], list[Found]] = {}
     once(taken, "Oulu-CASIA")
+    no_twins([item.file.lower() for item in taken], "Oulu-CASIA")  # emotions are told whichever way they are written
     for item in taken:
         sequences.setdefault((item.match[1], item.match[2].lower()), []).append(item)
     _demand_known(root, sequences)

@@ -98,14 +98,28 @@ def streamed(root: Path, listing: Listing, base: Path, context: ReadContext, fau
 
 
 def all_pictures(root: Path) -> list[str]:
-    """Every picture below ``root`` by its suffix, in the order of their names; hidden files and litter are not."""
+    """Every picture below ``root`` by its suffix, in the order of their names; hidden files and litter are not.
+
+    Raises OSError for a folder that may not be read, DataError for a link to one: its pictures would be missing.
+    """
     found = []
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=raised):
         folders[:] = [name for name in folders if not name.startswith(LITTER)]
         inside = Path(folder).relative_to(root)
+        linked = next((name for name in folders if Path(folder, name).is_symlink()), None)
+        if linked is not None:
+            raise DataError(
+                f"{printable(str(inside / linked))} below {root} is a link to a folder, which is not followed. Put the "
+                "folder itself there, or remove the link."
+            )
         names = (name for name in files if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
         found += [(inside / name).as_posix() for name in names]
     return sorted(found)
+
+
+def raised(error: OSError) -> None:
+    """What :func:`os.walk` is to do with a folder that it cannot read, instead of passing it over."""
+    raise error
 
 
 def text_of(path: Path, label: str) -> str:

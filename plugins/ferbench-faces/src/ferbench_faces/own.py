@@ -54,9 +54,12 @@ class Options:
 def make(prefix: str, find: Callable[[Path], Own], argument: str) -> Dataset:
     """The data set ``prefix:argument``. Raises DataError for pictures that make none."""
     place, options = _parsed(prefix, argument)
-    if not place.exists():
-        raise UnknownNameError(f"{prefix}:{argument} names {place}, which does not exist.")
-    own = find(place)
+    try:
+        if not place.exists():
+            raise UnknownNameError(f"{prefix}:{argument} names {place}, which does not exist.")
+        own = find(place)
+    except OSError as error:
+        raise DataError(f"{error.filename or place} cannot be read: {error.strerror or error}.") from None
     splits = set(own.listing.origin.tolist()) if own.listing.origin is not None else set()
     _check_splits(f"{prefix}:{argument}", own, splits)
     protocols = tuple(_protocols(splits, own.listing.groups))
@@ -102,6 +105,8 @@ def _form(own: Own, options: Options, context: ReadContext) -> tuple[tuple[int, 
     sizes = {form.size for form in forms}
     if options.size:
         return (options.size, options.size), colour, ()
+    if not sizes:  # no picture opens: reading says why
+        return (DEFAULT_SIDE, DEFAULT_SIDE), colour, ()
     if len(sizes) == 1:
         return sizes.pop(), colour, ()
     smallest, largest = (f"{w}×{h}" for h, w in (min(sizes), max(sizes)))
@@ -119,7 +124,7 @@ def _parsed(prefix: str, argument: str) -> tuple[Path, Options]:
             f"{prefix}:{argument}: {what}. Write {prefix}:PATH or {prefix}:PATH?size=96&colour=grey."
         )
     size, colour = found.get("size", ""), found.get("colour", "")
-    if size and not (size.isascii() and size.isdigit() and 8 <= int(size) <= 1024):
+    if size and not (size.isascii() and size.isdigit() and len(size) <= 4 and 8 <= int(size) <= 1024):
         raise UnknownNameError(f"{prefix}:{argument}: the size {size!r} is not 8 to 1024 pixels.")
     if colour not in ("", "grey", "rgb"):
         raise UnknownNameError(f"{prefix}:{argument}: the colour {colour!r} is neither grey nor rgb.")

@@ -203,7 +203,12 @@ def inside(root: Path, file: str) -> Path:
     """Return the path of ``file`` below ``root``. Raises DataError when it leads outside, also by a link."""
     plain = PurePosixPath(file)
     path = root / plain
-    if plain.is_absolute() or ".." in plain.parts or "\0" in file or not path.resolve().is_relative_to(root.resolve()):
+    try:
+        below = not plain.is_absolute() and ".." not in plain.parts and "\0" not in file
+        below = below and path.resolve().is_relative_to(root.resolve())
+    except RuntimeError:  # before Python 3.13; from then on the file is missing
+        raise DataError(f"{printable(file)} below {root} is a link that leads in a circle. Remove it.") from None
+    if not below:
         raise DataError(f"{printable(file)} leads outside of {root}, which no file of a data set may. Remove it.")
     return path
 

@@ -61,7 +61,7 @@ def ferbench_models() -> Iterator[Model]:
     """With dropout behind the convolutions, as in the final code, and without."""
     for variant, conv_dropout, numbers in (
         ("", 0.2, (("fer2013", "6-class-merged", 0.675, "GiMeFive with dropout"),)),
-        ("plain", 0.0, (("rafdb", "6-class", 0.865, "GiMeFive"),)),
+        ("plain", 0.0, (("raf-db", "6-class", 0.865, "GiMeFive"),)),
     ):
         yield Model(
             name="gimefive",

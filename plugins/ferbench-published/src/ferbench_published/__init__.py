@@ -184,7 +184,7 @@ def _emo2018() -> Iterator[Reported]:
 def _ckplus() -> Iterator[Reported]:
     folds = NOT_STATED
     yield _of_thesis(
-        "ckplus",
+        "ck-plus",
         "3",
         "FAN",
         0.948,
@@ -192,7 +192,7 @@ def _ckplus() -> Iterator[Reported]:
         "its authors give 99.69 % in ten folds",
     )
     yield _of_thesis(
-        "ckplus",
+        "ck-plus",
         "below 3",
         "Deep-Emotion",
         0.98,
@@ -200,12 +200,12 @@ def _ckplus() -> Iterator[Reported]:
         "pictures of one person may stand on both sides",
     )
     yield _of_thesis(
-        "ckplus", "4", "PHRNN", 0.985, folds, "all frames by the table, the last peak frames by the thesis's text"
+        "ck-plus", "4", "PHRNN", 0.985, folds, "all frames by the table, the last peak frames by the thesis's text"
     )
-    yield _of_thesis("ckplus", "5", "DTAGN", 0.9725, folds, "sequences of a fixed length")
-    yield _of_thesis("ckplus", "6", "CNN + island loss", 0.9435, folds, "the last three frames and the first")
-    yield _of_thesis("ckplus", "7", "LOMo", 0.92, folds)
-    yield _of_thesis("ckplus", "last", "IB-CNN", 0.951, folds)
+    yield _of_thesis("ck-plus", "5", "DTAGN", 0.9725, folds, "sequences of a fixed length")
+    yield _of_thesis("ck-plus", "6", "CNN + island loss", 0.9435, folds, "the last three frames and the first")
+    yield _of_thesis("ck-plus", "7", "LOMo", 0.92, folds)
+    yield _of_thesis("ck-plus", "last", "IB-CNN", 0.951, folds)
 
 
 def _jaffe() -> Iterator[Reported]:

@@ -94,7 +94,7 @@ def _model(variant: str, recipe: Recipe, description: str) -> Model:
         paper=PAPER,
         reported=(
             _reported("fer2013", "official", 0.7979, DISPUTED),
-            _reported("rafdb", "7-class", 0.9476, "their copy of the data has augmented test pictures"),
+            _reported("raf-db", "official", 0.9476, "their copy of the data has augmented test pictures"),
         ),
         tags=frozenset() if variant else frozenset({"fer2013-paper"}),
     )

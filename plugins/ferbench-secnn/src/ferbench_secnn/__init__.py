@@ -161,7 +161,7 @@ def _reported(row: str, rafdb: tuple[float, float], fer2013: float | None = None
     test, own = rafdb
     numbers = [
         Reported(
-            dataset="rafdb",
+            dataset="raf-db",
             protocol="6-class",
             split=split,
             metric="accuracy",
