@@ -8,7 +8,7 @@ import torch
 from ferbench_gimefive.network import GiMeFive
 from torch import nn
 
-from ferbench import NetSpec, SettingsError
+from ferbench import EarlyStopping, HorizontalFlip, NetSpec, RandomViews, SettingsError
 
 MODELS = {model.full_name: model for model in ferbench_gimefive.ferbench_models()}
 
@@ -29,11 +29,31 @@ def test_every_stage_has_the_channels_and_size_of_the_readme() -> None:
         assert GiMeFive(NetSpec(8, 1, 32))(torch.zeros(2, 1, 32, 32)).shape == (2, 8)
 
 
-@pytest.mark.parametrize(("name", "rates"), [("gimefive", [0.2] * 4 + [0.5]), ("gimefive@plain", [0.0] * 4 + [0.5])])
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("gimefive", [0.2] * 4 + [0.5]),
+        ("gimefive@paper", [0.2] * 4 + [0.5]),
+        ("gimefive@plain", [0.0] * 4 + [0.5]),
+    ],
+)
 def test_dropout_stands_behind_every_block_but_the_last(name: str, rates: list[float]) -> None:
     with torch.device("meta"):
         net = GiMeFive(NetSpec(6, 3, 64), **MODELS[name].options.model_dump())
     assert [layer.p for layer in net.modules() if isinstance(layer, nn.Dropout)] == rates
+
+
+def test_training_stops_after_the_sixteenth_epoch_that_is_no_better_as_in_the_code() -> None:
+    for model in MODELS.values():
+        assert model.recipe.early_stopping == EarlyStopping(patience=16)
+        assert (model.recipe.epochs, model.recipe.batch_size, model.recipe.schedule.name) == (80, 16, "constant")
+
+
+def test_only_the_paper_variant_mirrors_pictures_at_test() -> None:
+    views = {name: model.recipe.tta for name, model in MODELS.items()}
+    assert views.pop("gimefive@paper") == RandomViews(count=1)
+    assert {view.name for view in views.values()} == {"none"}
+    assert {model.recipe.augmentation for model in MODELS.values()} == {(HorizontalFlip(p=0.5),)}
 
 
 def test_pictures_that_are_too_small_are_refused_with_the_setting_to_mend() -> None:
