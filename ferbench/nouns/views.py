@@ -34,11 +34,16 @@ class FiveCrop(Settings):
 
 
 class TenCrop(Settings):
-    """Four corners and the middle of ``size`` pixels, and their mirror images."""
+    """Four corners and the middle of ``size`` pixels, and their mirror images.
+
+    ``looks``: the looks of a training at val (and an oracle's at test) see all ten too, instead of the middle alone, so
+    that weights are chosen and plateaus found by what is reported. They cost as much more.
+    """
 
     name: Literal["ten-crop"] = "ten-crop"
     size: int = Field(gt=0)
     mean: Mean = "probability"
+    looks: bool = False
 
 
 class RandomViews(Settings):

@@ -21,6 +21,7 @@ from ferbench.nouns.model import Objective, StepContext, StepResult
 from ferbench.nouns.recipe import Recipe, Stage
 from ferbench.nouns.schedules import Plateau, Schedule
 from ferbench.nouns.split import Batch, View
+from ferbench.nouns.views import TenCrop
 from ferbench.training.batches import epoch_batches
 from ferbench.training.compiling import compile_network
 from ferbench.training.freezing import select_trainable, train_mode
@@ -206,8 +207,9 @@ class StageRun:
 
     def _look(self, net: nn.Module, part: Part) -> dict[str, float]:
         """Score and loss on a side, and the accuracy where a plateau goes by it."""
-        job = self.job
-        scores = score_samples(net, part.feed, job.preparer, job.recipe, job.numerics, job.task, job.size)
+        job, views = self.job, self.job.recipe.tta
+        tta = views if isinstance(views, TenCrop) and views.looks else None
+        scores = score_samples(net, part.feed, job.preparer, job.recipe, job.numerics, job.task, job.size, tta)
         score, loss = monitored(job.task, job.recipe.monitor, part.targets, scores)
         seen = {"score": score, "loss": loss}
         if self.by_accuracy:

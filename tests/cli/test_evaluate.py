@@ -34,7 +34,7 @@ def test_all_views_are_known_by_name_with_their_settings(ferbench: Command, fini
         "none": {"name": "none"},
         "flip:mean=logit": {"name": "flip", "mean": "logit"},
         "five-crop:6": {"name": "five-crop", "size": 6, "mean": "probability"},
-        "ten-crop:size=6,mean=logit": {"name": "ten-crop", "size": 6, "mean": "logit"},
+        "ten-crop:size=6,mean=logit": {"name": "ten-crop", "size": 6, "mean": "logit", "looks": False},
         "random": {"name": "random", "count": 10, "seed": 0, "mean": "probability"},
         "random:3,seed=2": {"name": "random", "count": 3, "seed": 2, "mean": "probability"},
         '{name = "random", count = 3, mean = "logit"}': {"name": "random", "count": 3, "seed": 0, "mean": "logit"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ferbench import SGD, EarlyStopping, Plateau, Recipe, SettingsError, Stage
+from ferbench import SGD, EarlyStopping, Plateau, RandomCrop, Recipe, SettingsError, Stage, TenCrop
 from ferbench.training.loop import look_ends, train
 from tests.training.test_golden import assert_same
-from tests.training.tiny import SIGNED, Memory, TinyNet, make_job, trained
+from tests.training.tiny import SIGNED, Memory, TinyNet, make_job, scores_of, trained
 
 RECIPE = Recipe(epochs=4, batch_size=6, optimizer=SGD(lr=0.05), input=SIGNED)  # eight steps an epoch
 STILL = SGD(lr=1e-12, momentum=0.0)
@@ -62,6 +63,20 @@ def test_early_stopping_counts_looks_and_stops_at_one() -> None:
     assert_same(trained(recipe, Memory(watch.kept[1]), TinyNet(norm=False)), result)
     rarely = changed(optimizer=STILL, early_stopping=EarlyStopping(patience=1), val_every=2.0, epochs=9)
     assert len(trained(rarely, net=TinyNet(norm=False)).history) == 4
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_look_sees_the_middle_or_all_ten_crops_as_the_recipe_says(looks: bool) -> None:
+    views = TenCrop(size=8, mean="logit", looks=looks)
+    recipe = changed(epochs=1, augmentation=(RandomCrop(size=8),), tta=views, selection="oracle")
+    result = trained(recipe, test=True, size=8)
+    job = make_job(recipe, test=True, size=8)
+    assert job.test is not None
+    for side, part in (("val", job.val), ("test", job.test)):
+        scores = scores_of(result.last, recipe, part)
+        of_label = scores[range(len(scores)), part.targets]
+        ten = pytest.approx(float(-np.log(of_label).mean()), rel=1e-5)
+        assert (result.history[0][f"{side}_loss"] == ten) is looks
 
 
 def test_a_plateau_counts_looks() -> None:

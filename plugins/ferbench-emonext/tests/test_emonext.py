@@ -175,7 +175,7 @@ def test_the_recipe_is_that_of_the_authors_code() -> None:
     assert (recipe.epochs, recipe.batch_size, recipe.input.size, recipe.input.normalise) == (300, 64, 236, "unit")
     optimizer, schedule = recipe.optimizer, recipe.schedule
     assert isinstance(optimizer, AdamW) and isinstance(schedule, Cosine)
-    assert (optimizer.lr, optimizer.weight_decay, optimizer.clip_norm) == (1e-3, 0.01, 1.0)
+    assert (optimizer.lr, optimizer.weight_decay, optimizer.eps) == (1e-3, 0.01, 1e-8)
     steps = 28_709 / 64
     assert (round(schedule.warmup_epochs * steps), round((schedule.restart_every or 0) * steps)) == (128, 1024)
     assert schedule.warm_restarts
@@ -183,6 +183,21 @@ def test_the_recipe_is_that_of_the_authors_code() -> None:
     assert isinstance(recipe.tta, TenCrop) and (recipe.tta.size, recipe.tta.mean) == (224, "logit")
     names = [operation.name for operation in recipe.augmentation]
     assert names == ["horizontal-flip", "vertical-flip", "affine", "random-crop"]
+
+
+def test_gradients_are_clipped_as_by_the_authors_who_forget_to_take_the_scale_of_the_loss_off_first() -> None:
+    torch.manual_seed(0)
+    limit = MODELS["emonext@paper"].recipe.optimizer.clip_norm
+    assert limit is not None
+    for length in (1e-3, 0.3, 20.0):
+        ours, theirs = nn.Parameter(torch.zeros(50)), nn.Parameter(torch.zeros(50))
+        direction = nn.functional.normalize(torch.randn(50), dim=0)
+        ours.grad, theirs.grad = length * direction, length * direction * 65_536
+        nn.utils.clip_grad_norm_([ours], limit)
+        nn.utils.clip_grad_norm_([theirs], 1.0)
+        theirs.grad /= 65_536
+        assert torch.allclose(ours.grad, theirs.grad, rtol=0.01, atol=0)
+        assert ours.grad.norm().item() == pytest.approx(1 / 65_536, rel=0.01)
 
 
 def test_the_small_settings_fit_the_recipe_and_the_options() -> None:

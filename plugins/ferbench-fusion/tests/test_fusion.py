@@ -157,7 +157,7 @@ def test_the_learning_rate_first_falls_at_epoch_85_and_every_five_from_there() -
 
 def test_logits_of_ten_crops_of_44_pixels_in_zero_to_one_are_averaged() -> None:
     recipe = MODELS["fusion-resnet18"].recipe
-    assert recipe.tta.model_dump() == {"name": "ten-crop", "size": 44, "mean": "logit"}
+    assert recipe.tta.model_dump() == {"name": "ten-crop", "size": 44, "mean": "logit", "looks": True}
     assert recipe.augmentation[0].model_dump() == {"name": "random-crop", "size": 44}
     assert (recipe.input.size, recipe.input.channels, recipe.input.normalise) == (48, 3, "unit")
 

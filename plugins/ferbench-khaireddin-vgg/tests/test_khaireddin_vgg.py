@@ -78,7 +78,7 @@ def test_crops_of_a_picture_are_erased_each_on_its_own() -> None:
 
 def test_at_test_the_logits_of_ten_crops_of_40_pixels_are_averaged() -> None:
     tta = HONEST.recipe.tta
-    assert tta == TenCrop(size=40, mean="logit")
+    assert tta == TenCrop(size=40, mean="logit", looks=True)
     assert isinstance(tta, TenCrop)
     assert expand_views(torch.rand(2, 1, 48, 48), tta).shape == (20, 1, 40, 40)
     logits = torch.randn(20, 7) * 4

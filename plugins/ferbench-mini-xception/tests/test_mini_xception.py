@@ -92,3 +92,30 @@ def test_the_recipe_is_that_of_the_authors_code() -> None:
     assert recipe.selection == "best-val"
     assert MODELS["mini-xception@paper"].recipe.selection == "oracle"
     assert MODELS["mini-xception@simple"].recipe.terms == ()
+
+
+def _keras_205(losses: list[float]) -> tuple[int | None, int | None]:
+    """When Keras 2.0.5 first lowers the rate and when it stops, by epochs from 0: both counters are raised too late."""
+    best_rate = best_stop = float("inf")
+    wait_rate = wait_stop = 0
+    lowered = None
+    for epoch, loss in enumerate(losses):
+        if loss < best_stop:
+            best_stop, wait_stop = loss, 0
+        elif wait_stop >= 50:
+            return lowered, epoch
+        else:
+            wait_stop += 1
+        if loss < best_rate - 1e-4:
+            best_rate, wait_rate = loss, 0
+        else:
+            lowered = epoch if lowered is None and wait_rate >= 12 else lowered
+            wait_rate += 1
+    return lowered, None
+
+
+def test_the_rate_falls_first_and_training_stops_when_they_do_in_the_keras_of_the_authors() -> None:
+    recipe = MODELS["mini-xception"].recipe
+    assert isinstance(recipe.schedule, Plateau) and recipe.early_stopping is not None
+    lowered, stopped = _keras_205([1.0] * 100)
+    assert (lowered, stopped) == (recipe.schedule.patience + 1, recipe.early_stopping.patience)

@@ -112,6 +112,15 @@ def test_partition_falls_as_heads_differ_and_is_none_for_one_head() -> None:
     assert partition_loss(heads[:, :1]) == 0
 
 
+def test_heads_that_say_the_same_cost_what_they_cost_the_authors_and_break_nothing() -> None:
+    heads = torch.ones(3, 4, 6, requires_grad=True)
+    loss = partition_loss(heads)
+    loss.backward()
+    torch.testing.assert_close(loss, torch.tensor(math.log(1 + 4 / 2.220446049250313e-16)))
+    assert heads.grad is not None
+    assert not heads.grad.any()
+
+
 class _Attended(nn.Module):
     """In the place of DAN or EAC: gives what it was made with, one after the other."""
 

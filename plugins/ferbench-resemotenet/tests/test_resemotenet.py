@@ -7,6 +7,7 @@ import pytest
 import torch
 from ferbench_resemotenet.network import ResEmoteNet, SqueezeExcitation
 from torch import nn
+from torch.nn import functional as F
 
 from ferbench import EarlyStopping, HorizontalFlip, NetSpec, RandomViews, SettingsError
 
@@ -29,6 +30,39 @@ def test_every_stage_has_the_channels_and_size_of_the_authors_code() -> None:
         assert seen == [(64, 32), (128, 16), (256, 8), (512, 4), (1024, 2), (2048, 1)]
         linear = [layer.out_features for layer in network.head if isinstance(layer, nn.Linear)]
     assert linear == [1024, 512, 256, 7]
+
+
+def test_logits_are_what_the_authors_network_gives_step_by_step() -> None:
+    torch.manual_seed(0)
+    network = ResEmoteNet(NetSpec(classes=7, channels=3, size=16), width=4).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+    values, x = network.state_dict(), torch.randn(2, 3, 16, 16)
+
+    def folded(x: torch.Tensor, conv: str, norm: str, stride: int = 1) -> torch.Tensor:
+        weight = values[f"{conv}.weight"]
+        x = F.conv2d(x, weight, values[f"{conv}.bias"], stride=stride, padding=weight.shape[-1] // 2)
+        mean, var = values[f"{norm}.running_mean"], values[f"{norm}.running_var"]
+        return F.batch_norm(x, mean, var, values[f"{norm}.weight"], values[f"{norm}.bias"])
+
+    seen = x
+    for stage in range(3):
+        seen = F.max_pool2d(F.relu(folded(seen, f"stages.{stage}.0", f"stages.{stage}.1")), 2)
+    squeezed = F.relu(seen.mean((2, 3)) @ values["stages.2.4.gate.0.weight"].T)
+    seen = seen * torch.sigmoid(squeezed @ values["stages.2.4.gate.2.weight"].T)[..., None, None]
+    for stage in (3, 4, 5):
+        at = f"stages.{stage}"
+        inner = F.relu(folded(seen, f"{at}.body.0", f"{at}.body.1", stride=2))
+        beside = folded(seen, f"{at}.shortcut.0", f"{at}.shortcut.1", stride=2)
+        seen = F.relu(folded(inner, f"{at}.body.3", f"{at}.body.4") + beside)
+    expected = seen.mean((2, 3))
+    for layer in (0, 3, 6):
+        expected = F.relu(F.linear(expected, values[f"head.{layer}.weight"], values[f"head.{layer}.bias"]))
+    expected = F.linear(expected, values["head.9.weight"], values["head.9.bias"])
+    with torch.no_grad():
+        assert torch.allclose(network(x), expected, atol=1e-5)
 
 
 def test_dropout_stands_behind_two_stages_and_three_hidden_layers_and_is_off_at_evaluation() -> None:

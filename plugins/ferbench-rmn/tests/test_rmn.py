@@ -11,6 +11,7 @@ import pytest
 import torch
 from ferbench_rmn.network import BasicBlock, MaskedResNet, MaskingBlock
 from torch import nn
+from torch.nn import functional as F
 
 from ferbench import Affine, HorizontalFlip, NetSpec, Plateau, RAdam, RandomViews, SettingsError
 from ferbench.nouns.reference import resolve
@@ -28,6 +29,18 @@ def built(name: str = "rmn", size: int = 224, classes: int = 7, channels: int = 
 
 def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def shuffle_norms(network: nn.Module) -> None:
+    """Give normalisations values that tell their places apart; new ones nearly leave all as it is."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for value in (module.weight, module.running_var):
+                assert value is not None
+                nn.init.uniform_(value, 0.5, 1.5)
+            for value in (module.bias, module.running_mean):
+                assert value is not None
+                nn.init.normal_(value)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +87,31 @@ def test_a_mask_sums_to_one_over_the_channels_at_any_size(side: int) -> None:
     assert mask.shape == x.shape
     assert torch.allclose(mask.sum(1), torch.ones(2, side, side))
     assert torch.allclose(block(x), x * (1 + mask))
+
+
+def test_a_mask_is_what_the_authors_two_level_block_gives_step_by_step() -> None:
+    torch.manual_seed(0)
+    block = MaskingBlock(4, depth=2).eval()
+    shuffle_norms(block)
+    values, x = block.state_dict(), torch.randn(2, 4, 8, 8)
+
+    def norm(x: torch.Tensor, at: str) -> torch.Tensor:
+        mean, var, weight, bias = (values[f"{at}.{key}"] for key in ("running_mean", "running_var", "weight", "bias"))
+        return F.batch_norm(x, mean, var, weight, bias)
+
+    def residual(x: torch.Tensor, at: str) -> torch.Tensor:
+        inner = F.relu(norm(F.conv2d(x, values[f"{at}.conv1.weight"], padding=1), f"{at}.bn1"))
+        inner = norm(F.conv2d(inner, values[f"{at}.conv2.weight"], padding=1), f"{at}.bn2")
+        return F.relu(inner + norm(F.conv2d(x, values[f"{at}.downsample.0.weight"]), f"{at}.downsample.1"))
+
+    outer = residual(x, "encoder.0")
+    deep = residual(F.max_pool2d(outer, 2), "encoder.1")
+    raised = F.conv_transpose2d(deep, values["decoder.0.up.weight"], values["decoder.0.up.bias"], stride=2)
+    merged = residual(torch.cat((F.relu(norm(raised, "decoder.0.bn")), outer), 1), "decoder.0.block")
+    expected = residual(merged, "last").softmax(1)
+    with torch.no_grad():
+        assert torch.allclose(block.mask(x), expected, atol=1e-6)
+        assert torch.allclose(block(x), x + x * expected, atol=1e-6)
 
 
 def test_residual_branches_begin_at_zero_in_the_masks_and_not_in_the_trunk() -> None:

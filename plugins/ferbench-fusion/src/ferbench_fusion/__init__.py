@@ -59,7 +59,8 @@ RECIPE = Recipe(
     loss=CrossEntropy(),
     input=Input(size=48, channels=3, normalise="unit"),
     augmentation=(RandomCrop(size=44), HorizontalFlip()),
-    tta=TenCrop(size=44, mean="logit"),
+    # Each epoch is judged by ten crops.
+    tta=TenCrop(size=44, mean="logit", looks=True),
 )
 
 IMAGENET_RECIPE = RECIPE.model_copy(
@@ -67,7 +68,7 @@ IMAGENET_RECIPE = RECIPE.model_copy(
         "epochs": 300,
         "input": Input(size=40, channels=3, normalise="unit"),
         "augmentation": (RandomCrop(size=36), HorizontalFlip()),
-        "tta": TenCrop(size=36, mean="logit"),
+        "tta": TenCrop(size=36, mean="logit", looks=True),
     }
 )
 

@@ -60,7 +60,8 @@ RECIPE = Recipe(
         MultiCrop(size=CROP, count=10),
         RandomErasing(p=0.5),
     ),
-    tta=TenCrop(size=CROP, mean="logit"),
+    # The authors judge val by ten crops too, and so choose the learning rate and the weights.
+    tta=TenCrop(size=CROP, mean="logit", looks=True),
     val_batch_size=640,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 import torch
@@ -112,11 +113,14 @@ def affinity_loss(features: torch.Tensor, centres: torch.Tensor, labels: torch.T
 
 
 def partition_loss(heads: torch.Tensor) -> torch.Tensor:
-    """The less the heads [n, heads, width] differ, the larger (section 3.3); 0 for a single head."""
+    """The less the heads [n, heads, width] differ, the larger (section 3.3); 0 for a single head.
+
+    The authors' small number keeps it finite, and its gradient too, where all heads say the same.
+    """
     count = heads.shape[1]
     if count == 1:
         return heads.new_zeros(())
-    return torch.log1p(count / heads.var(dim=1).mean())
+    return torch.log1p(count / (heads.var(dim=1).mean() + sys.float_info.epsilon))
 
 
 def build(spec: NetSpec, *, depth: int, heads: int) -> DAN:

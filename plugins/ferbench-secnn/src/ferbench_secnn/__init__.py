@@ -47,7 +47,8 @@ RECIPE = Recipe(
     loss=CrossEntropy(),
     input=Input(size=64, channels=3, normalise="imagenet"),
     augmentation=(FLIP,),
-    early_stopping=EarlyStopping(patience=15),
+    # The code stops when more than 15 epochs in a row were no better.
+    early_stopping=EarlyStopping(patience=16),
 )
 
 STRONG_RECIPE = RECIPE.model_copy(
