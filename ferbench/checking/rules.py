@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ferbench.checking import datasets, estimators, learning, metrics, networks, predictors, samplers, settings
+from ferbench.checking import datasets, devices, estimators, learning, metrics, networks, predictors, samplers, settings
 from ferbench.checking.report import Rule
 from ferbench.nouns.model import Model
 from ferbench.plugins import Kind
@@ -25,6 +25,7 @@ NETWORK = (
         networks.builds,
         mend="Build from spec.classes, spec.channels and spec.size; scores are [samples, spec.classes].",
     ),
+    Rule("device", "stays on the GPU that it is given (pretended)", devices.stays),
     Rule("company", "scores do not depend on the rest of the batch", networks.company),
     Rule("saved", "saved and loaded it scores the same", networks.saved),
     Rule("gradients", "every parameter gets a gradient", learning.gradients, 90.0),
@@ -32,7 +33,7 @@ NETWORK = (
     Rule("repeats", "two trainings from one seed are equal", learning.kept("repeats", learning.repeats), 240.0),
 )
 
-TRYING = frozenset({"company", "saved", "gradients", "learns", "repeats"})
+TRYING = frozenset({"device", "company", "saved", "gradients", "learns", "repeats"})
 """Rules that run a network many times over."""
 
 ESTIMATOR = (

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ferbench import (
+    Batch,
     Choice,
     HorizontalFlip,
     Input,
@@ -29,6 +30,8 @@ from ferbench import (
     Scored,
     Split,
     Stage,
+    StepContext,
+    StepResult,
     hookimpl,
 )
 
@@ -83,6 +86,31 @@ class Forgetful(Sound):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x) * self.hidden
+
+
+class Homesick(Sound):
+    """Answers from the CPU."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).cpu()
+
+
+class Reading(Sound):
+    """Decides by a number of its batch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * (2 if x.sum().item() > 0 else 1)
+
+
+class FarLoss:
+    """Weighs classes with numbers that lie on the CPU."""
+
+    def __init__(self, spec: NetSpec) -> None:
+        self.weights = torch.ones(spec.classes)
+
+    def __call__(self, net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
+        scores = net(batch.inputs["image"])
+        return StepResult((nn.functional.log_softmax(scores, 1) * self.weights).mean().neg(), scores, {})
 
 
 class Idle(Sound):
@@ -251,6 +279,9 @@ def ferbench_models() -> Iterator[Model]:
     yield model("sociable", Sociable)
     yield model("dicing", Dicing)
     yield model("forgetful", Forgetful)
+    yield model("homesick", Homesick)
+    yield model("reading", Reading)
+    yield model("far", objective=FarLoss, label_kinds=("hard",))
     yield model("idle", Idle)
     yield model("blind", Blind)
     yield model("slow", Slow)

@@ -24,6 +24,9 @@ FAULTS: list[tuple[Kind, str, str, str]] = [
     ("models", "mirrored-eeg", "resolves", "horizontal-flip changes pictures, and the data are eeg"),
     ("models", "dicing", "company", "the same batch twice gives different scores"),
     ("models", "forgetful", "saved", "after saving and loading"),
+    ("models", "forgetful", "device", "cuda:0 and cpu! (flawed, line"),
+    ("models", "far", "device", "cuda:0 and cpu! (flawed, line"),
+    ("models", "homesick", "device", "what it returns lies on the CPU"),
     ("models", "idle", "gradients", "unused.weight never gets a gradient; unused.bias never gets a gradient"),
     ("models", "blind", "learns", "25% right on its own 16 training pictures at best"),
     ("models", "stale", "learns", "right on its own 16 training pictures at best"),
@@ -117,6 +120,11 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
     outcome = outcome_of(installed, "models", "head-only", "gradients")
     assert outcome.state == "pass"
     assert "4 tensors frozen" in outcome.detail
+
+
+def test_what_numbers_alone_decide_ends_the_look_at_its_device(installed: Installed) -> None:
+    outcome = outcome_of(installed, "models", "reading", "device")
+    assert outcome.state == "skip" and outcome.detail.startswith("seen in part: raised ")
 
 
 def test_running_statistics_may_follow_slowly(installed: Installed) -> None:
