@@ -136,12 +136,12 @@ def has_key(settings: Settings, key: str) -> bool:
     return True
 
 
-def dotted(settings: Settings, root: str) -> list[str]:
-    """All dotted keys of ``settings``, below ``root``."""
+def dotted(settings: Settings) -> list[str]:
+    """All dotted keys of ``settings``."""
 
     def _below(node: Any, place: str) -> list[str]:
         if not isinstance(node, dict):
             return [place]
-        return [place, *(key for name, item in node.items() for key in _below(item, f"{place}.{name}"))]
+        return [place, *(f"{place}.{key}" for name, item in node.items() for key in _below(item, name))]
 
-    return _below(settings.model_dump(), root)[1:]
+    return [key for name, item in settings.model_dump().items() for key in _below(item, name)]

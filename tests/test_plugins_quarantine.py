@@ -20,7 +20,7 @@ def ferbench_metrics():
 
 BROKEN = {
     "an import error": ("import not_there_at_all", "No module named 'not_there_at_all' (fake_bad.py, line 2)"),
-    "a syntax error": ("def (", "SyntaxError"),
+    "a syntax error": ("def (", "raised SyntaxError: invalid syntax (fake_bad.py, line 2)"),
     "a program that ends": ("import sys; sys.exit(3)", "ended the program (SystemExit: 3)"),
     "a wrong signature": (
         """

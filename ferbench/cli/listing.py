@@ -101,4 +101,5 @@ def _family(installed: Installed, kind: PluginKind, family: Family) -> dict[str,
     form, examples = f"{family.prefix}:NAME", [f"{family.prefix}:{argument}" for argument in family.examples]
     shown = f" For example {', '.join(examples)}." if examples else ""
     plugin = installed.plugin_of(kind, f"{family.prefix}:").name
-    return {"name": form, "plugin": plugin, "description": f"{family.description}{shown}", "examples": examples}
+    description = f"{family.description.removesuffix('.')}.{shown}"
+    return {"name": form, "plugin": plugin, "description": description, "examples": examples}

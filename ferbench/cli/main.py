@@ -6,8 +6,10 @@ import signal
 import sys
 from io import TextIOWrapper
 from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from ferbench.cli import (
     cell,
@@ -35,8 +37,21 @@ from ferbench.errors import FerbenchError, InterruptedRunError
 
 USAGE, STOPPED = 2, 130
 
+
+class Commands(TyperGroup):
+    """The commands. Typer would end a command that Ctrl-C stops without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was given."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise InterruptedRunError("Stopped.") from None
+
+
 app = typer.Typer(
     name="ferbench",
+    cls=Commands,
     help="An honest benchmark harness for emotion recognition.\n\nStart with:  ferbench run --suite demo",
     no_args_is_help=True,
     add_completion=False,

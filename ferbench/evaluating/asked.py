@@ -42,7 +42,8 @@ def parse_tta(text: str) -> TestViews | None:
     if kind is None or "" in given or (name in SIZED and "size" not in given):
         forms = f"recipe, none, flip, ten-crop:SIZE, five-crop:SIZE, random:COUNT, {GRID!r}"
         further = "with further settings after a comma, such as ten-crop:40,mean=logit"
-        raise SettingsError([Problem("--tta", f"{text!r} is none of {forms} ({further}).{did_you_mean(name, VIEWS)}")])
+        near = did_you_mean(name, VIEWS) if kind is None else ""
+        raise SettingsError([Problem("--tta", f"{text!r} is none of {forms} ({further}).{near}")])
     return validated(kind, given, "--tta")
 
 

@@ -81,10 +81,9 @@ def _replace(data: dict[str, Any], key: str, value: Any) -> str:
     for depth, part in enumerate(parts):
         known = list(node) if isinstance(node, dict) else [str(i) for i in range(len(node))]
         if part not in known:
-            where = ".".join(parts[:depth]) or "the top level"
-            return (
-                f"there is no {part!r} at {where}.{did_you_mean(part, known)} Known: {', '.join(known) or 'nothing'}."
-            )
+            where = f" at {'.'.join(parts[:depth])}" if depth else ""
+            there = f"Known: {', '.join(known)}." if known else "There is nothing to set."
+            return f"there is no {part!r}{where}.{did_you_mean(part, known)} {there}"
         index: Any = part if isinstance(node, dict) else int(part)
         if depth == len(parts) - 1:
             node[index] = value
@@ -102,7 +101,7 @@ def problems_of(error: ValidationError, kind: type[BaseModel], place: str = "") 
     problems = []
     for item in error.errors(include_url=False):
         location = [str(part) for part in item["loc"]]
-        where = ".".join(part for part in ([place] if place else []) + location if part)
+        where = ".".join(part for part in ([place] if place else []) + _keys(kind, location) if part)
         if item["type"] == "extra_forbidden":
             known = _fields_at(kind, location[:-1])
             message = f"unknown key.{did_you_mean(location[-1], known)}"
@@ -112,7 +111,7 @@ def problems_of(error: ValidationError, kind: type[BaseModel], place: str = "") 
             given = str(item.get("ctx", {}).get("tag", item["input"]))
             message = f"{given!r} is not one of {', '.join(expected)}.{did_you_mean(given, expected)}"
         else:
-            message = item["msg"].removeprefix("Value error, ")
+            message = item["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list, such as [1, 2]")
             if not isinstance(item["input"], dict | list | tuple | BaseModel) and item["type"] != "missing":
                 message += f" (given: {item['input']!r})"
         problems.append(Problem(where, message))
@@ -123,8 +122,17 @@ def _quoted(text: str) -> list[str]:
     return [word.strip(" '\"") for word in text.replace(" or ", ", ").split(",") if word.strip()]
 
 
+def _keys(kind: Any, location: list[str]) -> list[str]:
+    """The keys of ``location`` below ``kind``: pydantic puts the name of an optimizer, say, between them."""
+    return [part for place, part in enumerate(location) if not _called(_kinds_at(kind, location[:place]), part)]
+
+
 def _fields_at(kind: Any, location: list[str]) -> set[str]:
     """Field names of the settings class that lies at ``location`` below ``kind``."""
+    return {name for candidate in _kinds_at(kind, location) for name in candidate.model_fields}
+
+
+def _kinds_at(kind: Any, location: list[str]) -> set[type[BaseModel]]:
     kinds = _settings_in(kind)
     for part in location:
         if part.isdigit():
@@ -133,9 +141,13 @@ def _fields_at(kind: Any, location: list[str]) -> set[str]:
         for candidate in kinds:
             if part in candidate.model_fields:
                 below |= _settings_in(candidate.model_fields[part].annotation)
-        tagged = {k for k in kinds if "name" in k.model_fields and k.model_fields["name"].default == part}
-        kinds = tagged or below or kinds
-    return {name for candidate in kinds for name in candidate.model_fields}
+        kinds = _called(kinds, part) or below or kinds
+    return kinds
+
+
+def _called(kinds: set[type[BaseModel]], name: str) -> set[type[BaseModel]]:
+    """Those of ``kinds`` that a recipe names so, such as ``sgd``."""
+    return {each for each in kinds if "name" in each.model_fields and each.model_fields["name"].default == name}
 
 
 def _settings_in(annotation: Any) -> set[type[BaseModel]]:

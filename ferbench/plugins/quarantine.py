@@ -85,7 +85,8 @@ def described(error: BaseException) -> str:
         return f"ended the program (SystemExit: {text})"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__ and not _NOT_ITS_OWN.search(frame.filename)]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    told = isinstance(error, SyntaxError)  # its text names file and line; the frame is that of whoever compiled it
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own and not told else ""
     made = _settings_in_the_making(error)
     if made is not None and isinstance(error, ValidationError):
         problems = "; ".join(str(problem) for problem in problems_of(error, made))

@@ -17,6 +17,9 @@ from ferbench.reporting.sheet import Column, Sheet, sheet_of
 _FILE_WIDTH = 120
 """Where output goes to a file or pipe, which has no width of its own."""
 
+_NAME_WIDTH = 32
+"""Names of methods may be folded at this width, or a third of the table's, before a column is left out."""
+
 
 def print_table(leaderboard: Leaderboard, console: Console | None = None) -> None:
     """Print the table; columns that do not fit are left out, and named below."""
@@ -47,11 +50,16 @@ def as_table(leaderboard: Leaderboard, console: Console) -> RenderableType:
 def _block(block: Block, console: Console) -> list[RenderableType]:
     sheet = sheet_of(block)
     columns, hidden = list(sheet.columns), []
-    while _width(_table(sheet, columns), console) > console.width and any(column.weight for column in columns):
-        heaviest = max(range(len(columns)), key=lambda i: (columns[i].weight, i))
-        hidden.append(columns.pop(heaviest).header.replace("\n", " "))
+    table, name_width = _table(sheet, columns), None
+    while _width(table, console) > console.width and (name_width is None or any(column.weight for column in columns)):
+        if name_width is None:
+            name_width = max(_NAME_WIDTH, console.width // 3)
+        else:
+            heaviest = max(range(len(columns)), key=lambda i: (columns[i].weight, i))
+            hidden.append(columns.pop(heaviest).header.replace("\n", " "))
+        table = _table(sheet, columns, name_width)
     captions = [*sheet.captions, *([f"No room for: {', '.join(reversed(hidden))}."] if hidden else [])]
-    return [Text(block.title, style="bold cyan"), Text(""), _table(sheet, columns), *_below(sheet.footnotes, captions)]
+    return [Text(block.title, style="bold cyan"), Text(""), table, *_below(sheet.footnotes, captions)]
 
 
 def _width(table: Table, console: Console) -> int:
@@ -59,7 +67,8 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
 
 
-def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:
+def _table(sheet: Sheet, columns: Sequence[Column], name_width: int | None = None) -> Table:
+    """``name_width``: at which a method's name is folded."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
     for column in columns:
         foldable = column.header == "method"
@@ -68,6 +77,7 @@ def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:
             justify="right" if column.right else "left",
             no_wrap=not foldable,
             overflow="fold" if foldable else "ellipsis",
+            max_width=name_width if foldable else None,
             vertical="top",
         )
     for index in range(len(sheet.columns[0].cells)):

@@ -131,6 +131,10 @@ class Run:
             _require_device(plan, launcher)
             store = Store(self.request.out, create=True)
             return self._execute(plan, store, launcher)
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                "Stopped. What is finished is kept; the same command goes on from there."
+            ) from None
         finally:
             launcher.close()
 

@@ -28,8 +28,7 @@ def configured_model(model: Model, part: Suite, overrides: Sequence[Override]) -
     if part.selection is not None and model.build is not None:
         recipe = revised(recipe, {"selection": part.selection}, f"{name}: recipe")
     changes = under("recipe", overrides, name)
-    if model.build is None:
-        changes = {key: value for key, value in changes.items() if key.startswith("input.") and not model.raw}
+    changes = {key: value for key, value in changes.items() if _takes(model, key)}
     if "epochs" in changes and recipe.stages:
         mend = "its recipe has stages; use --epochs (all are scaled) or recipe.stages.0.epochs"
         raise SettingsError([Problem(f"{name}: recipe.epochs", mend)])
@@ -51,11 +50,19 @@ def configured_sampler(sampler: Sampler, overrides: Sequence[Override]) -> tuple
     return Sampling(sampler, options.model_dump(mode="json")), _names("sampler.options", sampler.name, keys)
 
 
-def keys_of(model: Model) -> list[str]:
-    """All keys of a model's recipe and options, as ``--set`` takes them."""
-    return [*dotted(model.recipe, "recipe"), *dotted(model.options, "model.options")]
+def keys_of(thing: Model | Sampler) -> set[str]:
+    """All keys that ``--set`` may give for a model or sampler, with and without its name before them."""
+    if isinstance(thing, Sampler):
+        return _names("sampler.options", thing.name, dotted(thing.options))
+    recipe = [key for key in dotted(thing.recipe) if _takes(thing, key)]
+    return _names("recipe", thing.full_name, recipe) | _names("model.options", thing.full_name, dotted(thing.options))
 
 
-def _names(root: str, scope: str, keys: tuple[str, ...]) -> set[str]:
+def _takes(model: Model, key: str) -> bool:
+    """Whether this key of its recipe means anything to the model: what is not trained here has an ``input`` at most."""
+    return model.build is not None or (key.startswith("input.") and not model.raw)
+
+
+def _names(root: str, scope: str, keys: Sequence[str]) -> set[str]:
     """The names under which overrides may have given these keys: for all, and for one model or sampler."""
     return {name for key in keys for name in (f"{root}.{key}", f"{scope}:{root}.{key}")}

@@ -15,6 +15,7 @@ from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
+from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.suite import Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
@@ -39,7 +40,7 @@ from ferbench.running.records import (
 )
 from ferbench.running.request import Request, resolve_suite, run_settings, unmatched
 from ferbench.running.requiring import check_chain, configured_as, inner_folds, readable, required_of, told
-from ferbench.suites import Override, dotted, overrides_of
+from ferbench.suites import Override, overrides_of
 from ferbench.training.modalities import recipe_misfit
 from ferbench.training.view_checks import drawn_augmentation, views_misfit
 
@@ -116,8 +117,8 @@ class Planner:
             for sampling in samplings:
                 for model in models:
                     self._row(place, sampling, model)
-        known = {key for model in models for key in keys_of(model)}
-        known |= {key for sampler in samplers for key in dotted(sampler.options, "sampler.options")}
+        things: list[Model | Sampler] = [*models, *samplers]
+        known = {key for thing in things for key in keys_of(thing)}
         if part.name:
             own = [item for item in overrides_of(part) if str(item) not in self.suite.set]
             unmatched(own, self.used, sorted(known), f"the row {part.name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,17 +90,26 @@ def require_device(name: str, cuda: Sequence[str]) -> None:
 def unmatched(
     overrides: Sequence[Override], used: set[str], known: Sequence[str] = (), where: str = "this run"
 ) -> None:
-    """Raise SettingsError for overrides that matched nothing ``where``; ``known`` are keys that would have."""
+    """Raise SettingsError for overrides that matched nothing ``where``; ``known`` are those that would have."""
+    keys: dict[str, list[str]] = {"": []}  # by model or sampler
+    for name in known:
+        scope, _, key = name.rpartition(":")
+        keys.setdefault(scope, []).append(key)
     problems = [
-        Problem(
-            str(item),
-            f"matches nothing in {where}.{did_you_mean(item.key, known)} `ferbench show MODEL` lists a recipe's keys",
-        )
+        Problem(str(item), _unmatched(item, keys, where))
         for item in overrides
         if not item.key.startswith("run.") and str(item) not in used
     ]
     if problems:
         raise SettingsError(problems)
+
+
+def _unmatched(item: Override, keys: Mapping[str, Sequence[str]], where: str) -> str:
+    if item.scope not in keys:
+        near = did_you_mean(item.scope, keys)
+        return f"matches nothing in {where}: no model or sampler is called {item.scope!r}.{near}"
+    near = did_you_mean(item.key, keys[item.scope])
+    return f"matches nothing in {where}.{near} `ferbench show MODEL` lists a recipe's keys"
 
 
 def _device_problems(place: str, name: str) -> list[Problem]:

@@ -120,7 +120,8 @@ def _filtered(
     found = {key for key, each in names.items() if name in (each, split_protocol(each)[0])}
     if not found:
         known = sorted({text for each in names.values() for text in (each, split_protocol(each)[0])})
-        raise UnknownNameError(f"{option} {name}: no cell is of it.{did_you_mean(name, known)} There are {known}.")
+        there = f"{did_you_mean(name, known)} There are {', '.join(known)}."
+        raise UnknownNameError(f"{option} {name}: no cell is of it.{there}")
     return found
 
 

@@ -82,7 +82,12 @@ def test_a_class_without_samples_is_named(run: Run, tmp_path: Path, data_root: P
         (["-s", "halv"], "There is no sampler 'halv'. Did you mean 'halve'"),
         (["--set", "recipe.optimizer.lrr=1"], "recipe.optimizer.lrr: matches nothing in this run. Did you mean"),
         (["--set", "tiny:model.options.widht=1"], "Did you mean 'model.options.width'"),
-        (["--set", "recipe.optimizer.lr=fast"], "tiny: recipe.optimizer.adam.lr"),
+        (
+            ["--set", "tinny:model.options.width=1"],
+            "matches nothing in this run: no model or sampler is called 'tinny'. Did you mean 'tiny'",
+        ),
+        (["--set", "recipe.optimizer.lr=fast"], "tiny: recipe.optimizer.lr: Input should be a valid number"),
+        (["--set", "recipe.stages=3"], "tiny: recipe.stages: Input should be a list"),
         (["--set", "lr=0.1"], "lr: there is no such setting; keys begin with recipe.*"),
         (["--set", "recipe.optimizer.lr"], "write it as KEY=VALUE"),
         (["--set", "run.threds=1"], "Did you mean 'threads'"),
@@ -105,6 +110,12 @@ def test_what_cannot_be_meant_is_named_before_anything_is_written(
 ) -> None:
     assert_refused(run(tmp_path / "out", *arguments), words)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_key_that_a_model_does_not_take_is_not_suggested_for_it(run: Run, tmp_path: Path) -> None:
+    refused = run(tmp_path / "out", "-m", "nearest", "--set", "recipe.optimizer.lr=1")
+    assert_refused(refused, "recipe.optimizer.lr: matches nothing in this run.")
+    assert "'recipe.optimizer" not in refused.err
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_without_ids_the_latest_run_is_evaluated_and_what_does_not_apply_left_ou
         ("nearest", ["--tta", "flip"], "test-time views do not apply"),
         ("nearest", ["--weights", "last"], "no last weights"),
         ("tiny", ["--tta", "ten-crop"], "none of recipe, none, flip, ten-crop:SIZE"),
+        ("tiny", ["--tta", "ten-crop"], "such as ten-crop:40,mean=logit).\n"),
         ("tiny", ["--tta", "five-crop"], "five-crop:SIZE, random:COUNT"),
         ("tiny", ["--tta", "ranom:3"], "Did you mean 'random'?"),
         ("tiny", ["--tta", "grid"], "grid views are written as a table, such as"),

@@ -44,6 +44,8 @@ def test_a_family_is_listed_by_the_form_of_its_names_and_asked_about_one_that_it
     (row,) = (row for row in ferbench("list", "models", "--json").json if row["name"] == "timm:NAME")
     assert "timm:resnet18" in row["examples"]
     assert all(example in row["description"] for example in row["examples"])
+    families = [row for row in ferbench("list", "datasets", "--json").json if row.get("examples")]
+    assert all(". For example " in row["description"] for row in families)
     shown = ferbench("show", "timm:resnet81")
     assert shown.code == 2
     assert "Did you mean 'resnet18'" in shown.err

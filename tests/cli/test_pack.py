@@ -98,6 +98,7 @@ def test_weights_that_travelled_score_again(ferbench: Command, finished: Finishe
     ("arguments", "words"),
     [
         (["pack", "-m", "tinny"], "-m tinny: no cell is of it. Did you mean 'tiny'?"),
+        (["pack", "-d", "circles"], "-d circles: no cell is of it. There are squares, squares@official."),
         (["pack", "zz"], "'zz' is no cell and no row"),
         (["pack", "--run", "9"], "There is no run '9'"),
         (["pack", "-m", "raising"], "raising · squares@official · seed 0: failed"),

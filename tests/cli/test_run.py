@@ -114,3 +114,24 @@ def test_a_failed_cell_is_told_with_its_cause(run: Run) -> None:
     assert "[1/2] failed  raising · squares@official · seed 0  ValueError: this method is broken" in done.err
     assert "1 failed cell" in done.out
     assert "Traceback" not in done.out + done.err
+
+
+def test_a_run_that_is_stopped_before_its_first_cell_says_how_to_go_on(
+    ferbench: Command, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ferbench.running.api.record_run", stopped)
+    outcome = ferbench("run", "--suite", "demo", "-m", "majority", "--out", tmp_path)
+    assert outcome.code == 130
+    assert outcome.err == "Stopped. What is finished is kept; the same command goes on from there.\n"
+
+
+def test_any_command_that_is_stopped_says_so(ferbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ferbench.running.checkup.examine", stopped)
+    outcome = ferbench("doctor")
+    assert (outcome.code, outcome.err) == (130, "Stopped.\n")

@@ -25,7 +25,7 @@ def test_all_mistakes_are_named_at_once_with_their_places() -> None:
     assert "recipe.epoch: unknown key. Did you mean 'epochs'?" in message
     assert "recipe.batch_size: Input should be greater than 0 (given: -1)" in message
     assert "recipe.optimizer: 'adm' is not one of sgd, adam, adamw, radam, timm. Did you mean 'adam' or" in message
-    assert "recipe.augmentation.0.affine.degre: unknown key. Did you mean 'degrees'?" in message
+    assert "recipe.augmentation.0.degre: unknown key. Did you mean 'degrees'?" in message
 
 
 def test_dotted_keys_revise_settings_and_unknown_ones_are_named() -> None:
@@ -40,8 +40,9 @@ def test_dotted_keys_revise_settings_and_unknown_ones_are_named() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0, "fast"])
 def test_a_learning_rate_that_is_no_positive_number_is_refused(value: object) -> None:
-    with pytest.raises(SettingsError, match=r"optimizer\.sgd\.lr"):
+    with pytest.raises(SettingsError, match=r"  optimizer\.lr: Input should be") as caught:
         revised(Recipe(), {"optimizer.lr": value})
+    assert len(caught.value.problems) == 1
 
 
 def test_epochs_scale_milestones_and_stages() -> None:

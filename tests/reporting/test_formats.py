@@ -79,6 +79,16 @@ def test_the_table_fits_the_terminal_and_names_what_it_leaves_out(found: Leaderb
     assert ("No room for" in text) == (width < 120)
 
 
+def test_a_long_name_is_folded_before_a_column_is_left_out(out: OutFolder) -> None:
+    out.row("net", [0.6, 0.61])
+    out.run()
+    name = "a network and six others of the same kind, summed (its authors 2020)"
+    reported = Reported("fer2013", "official", "test", "accuracy", 0.7, "Table 1", method=name)
+    text = printed(build([out.out], USUAL, reported=[reported]), 130)
+    assert "No room for" not in text and "a network and six others of the same" in text
+    assert name in printed(build([out.out], USUAL, reported=[reported]), 200), "where there is room it is not folded"
+
+
 def test_a_file_gets_a_wide_table_without_colours(found: Leaderboard) -> None:
     text = io.StringIO()
     print_table(found, Console(file=text, width=40))
