@@ -112,7 +112,8 @@ def test_a_written_model_and_data_set_keep_every_rule(
         subject = Subject(item, found.plugin_of(plural, item.name), found, lambda: found, "quick")
         outcomes = {rule.check: looked_at(rule, subject)[0] for rule in rules_for(plural, item)}
         assert {check: outcome for check, outcome in outcomes.items() if outcome.state == "fail"} == {}
-        assert {check for check, outcome in outcomes.items() if outcome.state == "skip"} <= {"requires"}
+        unseen = {"device"} if modality == "video" else set()  # how many frames are real, numbers alone can tell
+        assert {check for check, outcome in outcomes.items() if outcome.state == "skip"} <= {"requires"} | unseen
 
 
 def test_the_packages_name_what_reads_their_data(packages: dict[tuple[Kind, Modality], Path]) -> None:

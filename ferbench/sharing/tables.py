@@ -33,6 +33,8 @@ def read_strict_predictions(path: Path, label: str, classes: Sequence[str]) -> P
         raise DataError(f"{label} is refused: its columns are not split, id, label and p_ of {', '.join(classes)}.")
     if any(text[name].null_count for name in text.column_names):
         raise DataError(f"{label} is refused: some of its samples have no id or no side.")
+    if "label" in schema.names and not _are_classes(path, len(classes)):
+        raise DataError(f"{label} is refused: labels are not all within 0 to {len(classes) - 1}.")
     found = read_predictions(path)
     sides = [found.side(side) for side in ("val", "test")]
     if sum(len(side.ids) for side in sides) < len(found.ids) or not len(sides[1].ids):
@@ -41,9 +43,13 @@ def read_strict_predictions(path: Path, label: str, classes: Sequence[str]) -> P
         raise DataError(f"{label} is refused: samples stand in it more than once.")
     if not np.isfinite(found.scores).all() or not np.isfinite(found.targets).all():
         raise DataError(f"{label} is refused: not all of its scores and labels are finite numbers.")
-    if found.targets.ndim == 1 and not (found.targets.min() >= 0 and found.targets.max() < len(classes)):
-        raise DataError(f"{label} is refused: labels are not all within 0 to {len(classes) - 1}.")
     return found
+
+
+def _are_classes(path: Path, count: int) -> bool:
+    labels = pq.read_table(path, columns=["label"])["label"]
+    bounds = pc.min_max(labels).as_py()
+    return labels.null_count == 0 and (len(labels) == 0 or (bounds["min"] >= 0 and bounds["max"] < count))
 
 
 def classes_in(path: Path, label: str) -> list[str]:
