@@ -23,7 +23,6 @@ from ferbench.checking.report import Outcome, Subject, failed, passed, skipped
 from ferbench.checking.trial import StandIn, build, objective_of, required_of
 from ferbench.nouns.model import Model, StepContext
 from ferbench.nouns.split import Batch
-from ferbench.plugins.quarantine import described
 from ferbench.training.losses import call_network
 
 GPU = torch.device("cuda", 0)
@@ -33,7 +32,7 @@ MEND = "Keep constants as buffers (register_buffer), and make new tensors with d
 def stays(subject: Subject[Model]) -> Outcome:
     """Forward and loss mix no tensor of the CPU with those of the GPU.
 
-    What only numbers can decide (a length that data give, a value that is read) ends the look before its end.
+    Where it asks for a number (a length that data give, a value that is read), the look ends.
     """
     model, spec = subject.item, spec_of(subject.item)
     net, objective = build(model, spec), objective_of(model, spec)
@@ -51,8 +50,8 @@ def stays(subject: Subject[Model]) -> Outcome:
             result = objective(net.train(), given, context).loss if objective else call_network(net.train(), given)
         except MismatchError as error:
             return failed(f"{str(error).splitlines()[0]} ({_place(error)})", MEND)
-        except Exception as error:  # the look needs numbers, and there are none; other rules run the network with them
-            return skipped(f"seen in part: {described(error)[:120]}")
+        except Exception as error:  # other rules run the network with numbers, and show what it raises then
+            return skipped(f"seen in part: then it asks for numbers, and pretended tensors have none ({_place(error)})")
     if result.device.type != GPU.type:
         return failed(f"what it returns lies on the {result.device.type.upper()}", MEND)
     return passed("its forward and its objective" if objective else "its forward")

@@ -124,7 +124,9 @@ def test_what_every_stage_freezes_needs_no_gradient(installed: Installed) -> Non
 
 def test_what_numbers_alone_decide_ends_the_look_at_its_device(installed: Installed) -> None:
     outcome = outcome_of(installed, "models", "reading", "device")
-    assert outcome.state == "skip" and outcome.detail.startswith("seen in part: raised ")
+    assert outcome.state == "skip"
+    assert outcome.detail.startswith("seen in part: then it asks for numbers")
+    assert "(flawed, line" in outcome.detail
 
 
 def test_running_statistics_may_follow_slowly(installed: Installed) -> None:
