@@ -283,12 +283,7 @@ def test_two_tables_of_one_data_set_are_refused_one_after_the_other_and_at_once(
     tampered: Tampered, source: Source, tmp_path: Path
 ) -> None:
     fingerprint = source.cell("tiny").record["row"]["fingerprint"]
-    tampered.retable(
-        f"datasets/{fingerprint}.parquet",
-        lambda table: table.set_column(
-            table.column_names.index("pixel_hash"), "pixel_hash", pa.array([7] * 240, pa.uint64())
-        ),
-    )
+    tampered.make_copies(fingerprint)
     other, stranger = tampered.packed(), discover()
     with pytest.raises(DataError, match=r"is refused: results\.tar\.gz/.* holds other samples"):
         merge_packs([source.pack, other], tmp_path / "home", stranger)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 import ferbench
@@ -326,12 +325,7 @@ def test_a_table_that_was_brought_gives_way_to_the_data_set_s_own(
     tampered: Tampered, contract: Contract, source: Source, installed: Installed, tmp_path: Path
 ) -> None:
     fingerprint = source.cell("tiny").record["row"]["fingerprint"]
-    tampered.retable(
-        f"datasets/{fingerprint}.parquet",
-        lambda table: table.set_column(
-            table.column_names.index("pixel_hash"), "pixel_hash", pa.array([7] * 240, pa.uint64())
-        ),
-    )
+    tampered.make_copies(fingerprint)
     out = tmp_path / "home"
     merge_packs([tampered.packed()], out, discover())
     leaky = rows_of(out, installed)["tiny"]
