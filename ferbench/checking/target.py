@@ -36,8 +36,8 @@ class Target:
 def find_targets(named: str | None) -> list[Target]:
     """Return the plugins that are meant: by a package's name, an entry point's, a package's folder or a Python file.
 
-    None: the package of the current folder. Raises UnknownNameError for what is none of these, PluginError for a
-    folder whose package is not installed from there.
+    A package's name counts without ``ferbench-`` too. None: the package of the current folder. Raises UnknownNameError
+    for what is none of these, PluginError for a folder whose package is not installed from there.
     """
     path = Path(named or ".").expanduser()
     if path.suffix == ".py":
@@ -46,7 +46,7 @@ def find_targets(named: str | None) -> list[Target]:
         return [Target(path.stem, file=path.resolve())]
     installed = [Target(item.name, item.package) for item in candidates()]
     wanted = _plain(named or "")
-    found = [target for target in installed if named and wanted in (_plain(target.plugin), _plain(target.package))]
+    found = [target for target in installed if named and wanted in _names_of(target)]
     if found:
         return found
     if path.is_dir():
@@ -58,6 +58,12 @@ def find_targets(named: str | None) -> list[Target]:
         f"{named!r} is neither an installed plugin, nor a folder, nor a Python file.{did_you_mean(str(named), known)} "
         f"Installed: {', '.join(sorted({target.plugin for target in installed}))}."
     )
+
+
+def _names_of(target: Target) -> tuple[str, ...]:
+    """What a plugin may be called by: its own name, and its package's with and without ``ferbench-`` before it."""
+    package = _plain(target.package)
+    return _plain(target.plugin), package, package.removeprefix("ferbench-")
 
 
 def _refuse_without_entry_point(named: str) -> None:

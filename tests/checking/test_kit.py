@@ -117,6 +117,7 @@ def test_a_plugin_goes_by_its_package_its_entry_point_and_its_folder() -> None:
         (target,) = find_targets(str(folder))
         assert target.package == folder.name
         assert find_targets(folder.name) == find_targets(target.plugin) == [target]
+        assert find_targets(folder.name.removeprefix("ferbench-")) == [target]
     assert find_targets("builtin") == [Target("builtin", "ferbench")]
     assert find_targets("ferbench") == [Target("builtin", "ferbench"), Target("mlflow", "ferbench")]
 
