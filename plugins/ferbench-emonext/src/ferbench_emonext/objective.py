@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from ferbench import Batch, NetSpec, StepContext, StepResult
-from ferbench_emonext.network import SCALES
+from ferbench_emonext.network import SCALES, EmoNeXt
 
 
 class AttentionPenalty(nn.Module):
@@ -44,8 +46,9 @@ class EmoNeXtLoss(nn.Module):
 
     def forward(self, net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
         """Compute the loss of one batch; ``net`` is an EmoNeXt."""
-        features = net.features(batch.inputs["image"])  # type: ignore[operator]
-        logits = net.head(features)  # type: ignore[operator]
+        emonext = cast(EmoNeXt, net)
+        features = emonext.features(batch.inputs["image"])
+        logits = emonext.head(features)
         losses = functional.cross_entropy(
             logits.float(), batch.target, label_smoothing=self.label_smoothing, reduction="none"
         )
