@@ -69,6 +69,13 @@ def test_words_of_the_pictures_help_where_the_members_know_nothing() -> None:
     assert (without.argmax(1) == targets[60:]).mean() < 0.9
 
 
+@pytest.mark.parametrize("neighbours", [0, 20])
+def test_members_whose_units_have_all_died_leave_the_share_of_each_class(neighbours: int) -> None:
+    inputs = {"member-01": np.zeros((40, 6), np.float32), "image": np.zeros((40, 1, 24, 24), np.float32)}
+    scores = _fitted(inputs, np.arange(40) % 2, neighbours=neighbours).predict(inputs)
+    assert np.allclose(scores, [[0.5, 0.5, 0.0]], atol=0.01)
+
+
 @pytest.mark.parametrize("neighbours", [0, 15])
 def test_it_comes_back_from_its_state_and_each_picture_stands_alone(neighbours: int) -> None:
     inputs, targets = _striped(60)

@@ -58,11 +58,14 @@ def coordinates(among: np.ndarray, with_them: np.ndarray) -> tuple[np.ndarray, n
     """Rows as points in the space that they span, and other rows as seen from there.
 
     ``among``: the rows' inner products, float64 [k, k]; ``with_them``: those of other rows with them, float64 [m, k].
-    Returns float64 [k, r] and [m, r], r ≤ k. A linear machine trained on the k rows has its weights in their span, so
-    it finds the same margins here as in all dimensions, of which there are thousands.
+    Returns float64 [k, r] and [m, r], 1 ≤ r ≤ k: where all rows are zeros, all points are one. A linear machine
+    trained on the k rows has its weights in their span, so it finds the same margins here as in all dimensions, of
+    which there are thousands.
     """
     values, vectors = np.linalg.eigh(among)
     kept = values > 1e-6 * max(float(values[-1]), 1e-12)
+    if not kept.any():
+        return np.zeros((len(among), 1)), np.zeros((len(with_them), 1))
     axes = vectors[:, kept] / np.sqrt(values[kept])
     return among @ axes, with_them @ axes
 
