@@ -77,6 +77,11 @@ def test_googlenet_is_given_what_its_published_weights_were_trained_with() -> No
     assert MODELS["alexnet@imagenet"].recipe.input.normalise == "imagenet"
 
 
+def test_a_claim_stands_under_a_division_only_where_the_source_names_it() -> None:
+    claims = {name: (number.value, number.protocol) for name, model in MODELS.items() for number in model.reported}
+    assert claims == {"alexnet": (0.65, "75-25"), "googlenet": (0.652, "not-stated")}
+
+
 def test_the_plugin_module_imports_neither_torch_nor_torchvision() -> None:
     code = "import sys, ferbench_imagenet_classics as p; list(p.ferbench_models())"
     code += "; print({'torch', 'torchvision'} & set(sys.modules))"
