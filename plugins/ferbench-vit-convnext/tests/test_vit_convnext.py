@@ -11,8 +11,20 @@ import pytest
 import torch
 from torch import nn
 
-from ferbench import Adam, AdamW, CutMix, DefaultInit, NetSpec, Plateau, RandAugment, RandomErasing, SettingsError
+from ferbench import (
+    Adam,
+    AdamW,
+    Choice,
+    CutMix,
+    DefaultInit,
+    NetSpec,
+    Plateau,
+    RandAugment,
+    RandomErasing,
+    SettingsError,
+)
 from ferbench.nouns.reference import resolve
+from ferbench.nouns.settings import revised
 from ferbench.running.small import under_small_settings
 from ferbench.training.initialise import initialise
 
@@ -163,6 +175,23 @@ def test_each_is_augmented_by_what_the_report_says_worked_best_for_it() -> None:
     assert [name for name, found in kinds.items() if RandAugment in found] == ["convnext"]
     assert all(RandomErasing in found for found in kinds.values())
     assert MODELS["vit@no-augmentation"].recipe.augmentation == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("vit", {"sgd", "adam"}),
+        ("deit", {"sgd", "adam", "adamw", "radam"}),
+        ("convnext", {"sgd", "adam", "adamw", "radam"}),
+    ],
+)
+def test_the_optimizers_that_were_tried_are_searched_at_the_tables_rate_and_decay(name: str, tried: set[str]) -> None:
+    recipe, space = MODELS[name].recipe, MODELS[name].search_space["recipe.optimizer"]
+    assert isinstance(space, Choice)
+    searched = {each["name"]: revised(recipe, {"optimizer": each}).optimizer for each in space.values}
+    assert set(searched) == tried
+    assert searched[recipe.optimizer.name] == recipe.optimizer
+    assert {(each.lr, each.weight_decay) for each in searched.values()} == {(recipe.optimizer.lr, 1e-4)}
 
 
 def test_stochastic_depth_rises_to_the_rate_of_the_option() -> None:
