@@ -47,3 +47,9 @@ def test_a_module_has_a_real_five_by_five_branch_and_keeps_the_places() -> None:
 def test_pictures_that_are_too_small_are_refused_with_the_setting_to_mend() -> None:
     with pytest.raises(SettingsError, match=r"recipe\.input\.size: mollahosseini needs pictures of 16 pixels or more"):
         InceptionNet(NetSpec(7, 1, 15))
+
+
+def test_its_number_claims_no_division_since_none_is_named_where_it_is_cited() -> None:
+    (number,) = MODEL.reported
+    assert (number.value, number.protocol) == (0.664, "not-stated")
+    assert number.caveat == "the table that cites it names no division; not verified in the paper itself"

@@ -80,7 +80,7 @@ def ferbench_models() -> Iterator[Model]:
                 locator="FER2013, as later tables cite it",
                 classes=7,
                 selection="not stated",
-                caveat="the authors' own folds, not the official split; not verified in the paper itself",
+                caveat="the table that cites it names no division; not verified in the paper itself",
             ),
         ),
         tags=frozenset({"fer2013-paper"}),
