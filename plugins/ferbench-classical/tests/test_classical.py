@@ -148,6 +148,13 @@ def test_parts_and_codes_are_not_negative_and_make_up_the_picture() -> None:
     assert np.allclose(codes(pixels[:1], parts), amounts[:1], rtol=1e-5)
 
 
+def test_black_pictures_have_no_parts_and_are_refused() -> None:
+    black, labels = np.zeros((30, 1, 24, 24), np.float32), np.arange(30) % 3
+    estimator = resolve(MODELS["nmf-svm"].estimator)(**MODELS["nmf-svm"].options.model_dump() | SMALL["nmf-svm"])
+    with pytest.raises(TrainingError, match="are black"):
+        estimator.fit(TrainingData({"image": black}, labels), _context())
+
+
 def test_landmarks_at_every_sample_give_the_kernel_itself() -> None:
     features = np.random.default_rng(0).normal(size=(30, 5))
     own = learn_landmarks(features, 30, 1.0, seed=0)

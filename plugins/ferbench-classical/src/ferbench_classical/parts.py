@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.decomposition import MiniBatchNMF, non_negative_factorization
 from sklearn.exceptions import ConvergenceWarning
 
+from ferbench import TrainingError
+
 SWEEPS = 50
 """Sweeps of coordinate descent over a picture's code: a fixed number, so that it depends on no other picture."""
 
@@ -18,8 +20,10 @@ def learn_parts(pixels: np.ndarray, count: int, passes: int, seed: int) -> np.nd
     """``count`` parts whose non-negative sums come close to the pictures, float32 [count, pixels], of largest value 1.
 
     ``pixels``: float32 [n, pixels], none below zero. Minimises the squared difference in ``passes`` over the pictures
-    (Lee & Seung 1999).
+    (Lee & Seung 1999). Raises TrainingError where all pictures are black, which no part has a share in.
     """
+    if not pixels.any():
+        raise TrainingError("All training pictures are black, so that they have no parts.")
     factorisation = MiniBatchNMF(
         min(count, *pixels.shape), init="nndsvda", batch_size=1024, max_iter=passes, random_state=seed
     )
