@@ -8,7 +8,9 @@ import torch
 from ferbench_tang_svm.network import PixelStandardisation, TangSVM
 from torch import nn
 
-from ferbench import L2, CrossEntropy, NetSpec, SettingsError, SquaredHinge
+from ferbench import L2, CrossEntropy, NetSpec, RandomViews, SettingsError, SquaredHinge
+from ferbench.running.small import under_small_settings
+from ferbench.training.schedule import LearningRate
 
 MODELS = {model.full_name: model for model in ferbench_tang_svm.ferbench_models()}
 
@@ -68,6 +70,30 @@ def test_the_machine_has_its_own_loss_and_norm_and_the_softmax_twin_has_neither(
     assert softmax.recipe.terms == ()
     assert softmax.recipe.augmentation == machine.recipe.augmentation
     assert machine.label_kinds == ("hard", "drawn")
+
+
+@pytest.mark.parametrize("name", ["tang-svm", "tang-svm@softmax"])
+def test_it_is_trained_for_as_many_steps_and_its_rate_falls_as_in_the_authors_code(name: str) -> None:
+    """``fe_cv_48.m``: 1 / (1 + t / 20,000) in 50,000 steps, a tenth for the last third, a hundredth for the sixth."""
+    recipe = MODELS[name].recipe
+    each = -(-28_709 // recipe.batch_size)
+    assert recipe.batch_size == 256
+    assert recipe.epochs * each == pytest.approx(50_000, rel=0.005)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    optimizer.param_groups[0]["lr_factor"] = 1.0
+    rate = LearningRate(recipe.schedule, optimizer, 1.0, recipe.epochs * each, recipe.epochs)
+    for epoch in (0, 37, 148, 295, 296, 333, 369, 370, 407, 443):
+        code = 1 / (1 + epoch / 444 * 50_000 / 20_000) / (100 if epoch >= 370 else 10 if epoch >= 296 else 1)
+        assert rate.before_step(epoch * each, epoch) == pytest.approx(code, rel=0.001 if epoch % 37 == 0 else 0.1)
+
+
+@pytest.mark.parametrize("name", ["tang-svm", "tang-svm@softmax"])
+def test_its_last_weights_see_each_test_picture_through_64_draws_of_the_augmentation(name: str) -> None:
+    """``fe_cv_48.m``: 64 jitter trials, whose probabilities are averaged, and no weights saved for being the best."""
+    recipe = MODELS[name].recipe
+    assert recipe.tta == RandomViews(count=64, mean="probability")
+    assert recipe.selection == "last"
+    assert under_small_settings(MODELS[name], small=True)[0].tta.name == "none"
 
 
 def test_reported_numbers_name_the_split_of_each_leaderboard() -> None:
