@@ -213,6 +213,7 @@ def test_numbers_without_a_model_name_their_method_and_paper() -> None:
     assert len(rows) == len({row.method for row in rows}) == 10
     assert all(row.paper is ferbench_rmn.PAPER for row in rows)
     assert [row.method for row in rows if not row.extra_data] == ["CNN-SIFT"]
+    assert len({(row.locator, row.caveat) for row in rows}) == 2, "a table tells each of them once"
     assert max(row.value for row in rows) == 0.7682
 
 

@@ -209,7 +209,8 @@ def _claims(row: str, extra: str, **named: Any) -> Iterator[Reported]:
                 split="test",
                 metric="accuracy",
                 value=value,
-                locator=f"{row}, as table 2.1 of Rahman & Mahato (2021) prints it",
+                # A row that names its method itself shares its footnote with the others.
+                locator=("" if named else f"{row}, ") + "as table 2.1 of Rahman & Mahato (2021) prints it",
                 selection="not stated",
                 extra_data=extra,
                 caveat=how,

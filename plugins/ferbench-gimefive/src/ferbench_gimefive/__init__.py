@@ -107,7 +107,7 @@ def _reported(dataset: str, protocol: str, value: float, row: str, split: str = 
         split=split,
         metric="accuracy",
         value=value,
-        locator=f"Table of accuracies, {row}",
+        locator="Table of accuracies" if named else f"Table of accuracies, {row}",
         classes=6,
         caveat=caveat if dataset == "fer2013" else "without neutral",
         **named,

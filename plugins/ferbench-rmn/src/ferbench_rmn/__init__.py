@@ -140,7 +140,7 @@ def ferbench_models() -> Iterator[Model]:
 def ferbench_reported() -> Iterator[Reported]:
     """Networks of the authors' table that have no model here, and one of others that they compare with."""
     for method, value in ELSEWHERE:
-        yield _reported(value, method, method=f"{method} (Pham et al. 2020)", paper=PAPER)
+        yield _reported(value, "table of results", method=f"{method} (Pham et al. 2020)", paper=PAPER)
     yield Reported(
         dataset="fer2013",
         protocol="official",
