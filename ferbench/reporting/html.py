@@ -11,7 +11,7 @@ _CELL = "padding:2px 8px;white-space:pre"
 
 
 def to_html(leaderboard: Leaderboard) -> str:
-    """The title, a table for each block with its notes, and captions; quick rows stand out, and reported ones stand back."""
+    """The title, a table for each block with its notes, and captions; quick rows stand out, reported ones back."""
     parts = [f"<p><b>{escape(leaderboard.title)}</b></p>", *(_block(block) for block in leaderboard.blocks)]
     parts += [f"<p><small>{escape(caption)}</small></p>" for caption in leaderboard.captions]
     return f'<div class="ferbench">{"".join(parts)}</div>'
