@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ferbench.nouns.metric import Metric
-from ferbench.nouns.paper import Reported
+from ferbench.nouns.paper import Paper, Reported
 from ferbench.reporting.board import QUICK, Block, Record
 from ferbench.reporting.rows import Row
 
@@ -21,12 +21,16 @@ class Claim:
 
 
 def reported_of(facts: Mapping[str, Any]) -> list[Reported]:
-    """The reported numbers of a row's model, from the facts of its cell."""
-    names = Reported.__dataclass_fields__
-    return [
-        Reported(**{name: value for name, value in item.items() if name in names and name != "paper"})
-        for item in facts.get("reported", [])
-    ]
+    """The reported numbers of a row's model, from the facts of its cell; older cells do not name the papers."""
+    found = []
+    for item in facts.get("reported", []):
+        paper = item.get("paper")
+        found.append(Reported(**_known(Reported, item) | {"paper": Paper(**_known(Paper, paper)) if paper else None}))
+    return found
+
+
+def _known(noun: type[Paper] | type[Reported], plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name in noun.__dataclass_fields__}
 
 
 def claim_for(row: Row, metric: str) -> Claim | None:
@@ -69,7 +73,10 @@ def _obstacles(item: Reported, row: Row) -> list[str]:
 
 
 def all_claims(rows: Sequence[Row], extra: Sequence[Reported], metrics: Sequence[str]) -> list[tuple[str, Reported]]:
-    """Reported numbers for the data sets of the rows, each once, with the name of its method."""
+    """Reported numbers for the data sets of the rows, each once, with the name of its method.
+
+    A number that several variants of a model report is one number: it stands under the first of them.
+    """
     datasets = {row.key["dataset"] for row in rows}
     named = [(item.method or row.model, item) for row in rows for item in reported_of(row.facts)]
     present = {row.model for row in rows}
@@ -77,7 +84,8 @@ def all_claims(rows: Sequence[Row], extra: Sequence[Reported], metrics: Sequence
     kept: dict[tuple[Any, ...], tuple[str, Reported]] = {}
     for method, item in named:
         if item.dataset in datasets and item.metric in metrics:
-            identity = (method, item.dataset, item.protocol, item.split, item.metric, item.value, item.locator)
+            name = method.partition("@")[0]
+            identity = (name, item.dataset, item.protocol, item.split, item.metric, item.value, item.locator)
             kept.setdefault(identity, (method, item))
     return list(kept.values())
 
@@ -86,7 +94,9 @@ def remark(item: Reported, classes: int | None) -> str:
     """What a reader of a reported number must know: where it stands, and how it differs from the block's protocol."""
     found = [f"reported in {item.locator}"]
     if item.paper is not None:
-        found[0] += f" of {item.paper.authors.split(',')[0].strip()} ({item.paper.year})"
+        first, *others = item.paper.authors.split(",")
+        authors = f"{first.strip()} et al." if others else first.strip()
+        found = [f"reported in {authors} ({item.paper.year})", item.locator]
     if item.split != "test":
         found.append(f"on {item.split}")
     if item.classes not in (0, classes):

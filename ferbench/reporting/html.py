@@ -11,7 +11,7 @@ _CELL = "padding:2px 8px;white-space:pre"
 
 
 def to_html(leaderboard: Leaderboard) -> str:
-    """The title, a table for each block with its notes, and captions; quick rows stand out."""
+    """The title, a table for each block with its notes, and captions; quick rows stand out, reported ones back."""
     parts = [f"<p><b>{escape(leaderboard.title)}</b></p>", *(_block(block) for block in leaderboard.blocks)]
     parts += [f"<p><small>{escape(caption)}</small></p>" for caption in leaderboard.captions]
     return f'<div class="ferbench">{"".join(parts)}</div>'
@@ -26,6 +26,8 @@ def _block(block: Block) -> str:
     for index, row in enumerate(block.rows):
         cells = "".join(_cell(column, index) for column in sheet.columns)
         mark = ' style="font-weight:bold;background:rgba(255,200,0,0.2)"' if row["kind"] == QUICK else ""
+        if index >= sheet.reported:
+            mark = ' style="font-style:italic;opacity:0.7"'
         lines.append(f"<tr{mark}>{cells}</tr>")
     notes = "".join(f"<li>{escape(note)}</li>" for note in sheet.footnotes)
     captions = "".join(f"<p><small>{escape(caption)}</small></p>" for caption in sheet.captions)

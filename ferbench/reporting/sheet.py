@@ -42,6 +42,9 @@ def sheet_of(block: Block) -> Sheet:
     footnotes = tuple(dict.fromkeys(note for own in notes for note in own))
     marks = [", ".join(str(footnotes.index(note) + 1) for note in own) for own in notes]
     columns = [*_names(block), *_scores(block), *_costs(block), *_claims(block)]
+    if not measured:
+        # Published numbers alone have neither seeds nor costs.
+        columns = [column for column in columns if any(column.cells)]
     if footnotes:
         columns.append(Column("notes", tuple(marks), right=False))
     told = [note for note in shared if note != "synthetic data"]
@@ -180,7 +183,9 @@ def _primary(block: Block, metric: Metric) -> Column:
         interval = f"[{low.rjust(bound)}, {high.rjust(bound)}]" if low and high else ""
         cells.append(" ".join(part for part in (mean.rjust(wide[0]), spread.ljust(wide[1]), interval) if part).rstrip())
     header = _header(metric).replace("\n", " ")
-    return Column(f"{header}\n± sd [95 % interval]", tuple(cells), right=False, best=_best(block, metric))
+    if any(row["kind"] != "reported" for row in block.rows):
+        header += "\n± sd [95 % interval]"
+    return Column(header, tuple(cells), right=False, best=_best(block, metric))
 
 
 def number(value: float | None, metric: Metric) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ def facts(
         "recipe_epochs": model.recipe.total_epochs if trained else None,
         "needs": list(needs),
         "fits": model.fits,
-        "reported": [asdict(item) | {"paper": None} for item in model.reported],
+        "reported": [asdict(replace(item, paper=item.paper or model.paper)) for item in model.reported],
     }
 
 

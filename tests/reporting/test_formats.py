@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from ferbench.builtin.metrics import metrics
 from ferbench.nouns.paper import Reported
 from ferbench.reporting.board import Leaderboard
 from ferbench.reporting.formats import to_csv, to_json, to_markdown, write
+from ferbench.reporting.html import to_html
 from ferbench.reporting.leaderboard import build
 from ferbench.reporting.sheet import count, duration
 from ferbench.reporting.table import print_table
@@ -87,6 +89,11 @@ def test_a_long_name_is_folded_before_a_column_is_left_out(out: OutFolder) -> No
     text = printed(build([out.out], USUAL, reported=[reported]), 130)
     assert "No room for" not in text and "a network and six others of the same" in text
     assert name in printed(build([out.out], USUAL, reported=[reported]), 200), "where there is room it is not folded"
+
+
+def test_reported_rows_look_otherwise_than_measured_ones_in_html(found: Leaderboard) -> None:
+    lines = re.findall(r"<tr([^>]*)>(.*?)</tr>", to_html(found))
+    assert {"italic" in style: "†" in cells for style, cells in lines} == {True: True, False: False}
 
 
 def test_a_file_gets_a_wide_table_without_colours(found: Leaderboard) -> None:

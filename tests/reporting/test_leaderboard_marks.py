@@ -13,6 +13,7 @@ import pytest
 from ferbench.builtin.metrics import metrics
 from ferbench.nouns.metric import Metric, Scored
 from ferbench.nouns.paper import Paper, Reported
+from ferbench.reporting.sheet import sheet_of
 from tests.reporting.boards import METRICS, USUAL, board, by_model
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_reported_numbers_are_shown_beside_the_measured_ones(out: OutFolder) -> 
     assert set(claims) == {"net", "Ensemble", "Six"}
     assert claims["Ensemble"]["accuracy_mean"] == 0.768
     assert claims["Ensemble"]["macro-f1_mean"] == 0.75
-    assert "Table 3 of Luan Pham (2020)" in claims["Ensemble"]["notes"]
+    assert "reported in Luan Pham et al. (2020), Table 3" in claims["Ensemble"]["notes"]
     assert claims["net"]["variant"] == "paper"
     assert "on val" in claims["net"]["notes"] and "best of 250 epochs" in claims["net"]["notes"]
     assert all(row["rank"] is None for row in claims.values())
@@ -107,6 +108,25 @@ def test_a_claim_that_a_model_of_the_table_makes_itself_stands_once(out: OutFold
     for models, shown in ((("net@paper", "rest"), {"net"}), (("net",), {"net", "Net (Author)"})):
         found = board(out, reported=[replace(listed, models=models)])
         assert set(by_model(found, "reported")) == shown
+
+
+def test_a_claim_of_several_variants_stands_once_and_names_the_paper_of_its_model(out: OutFolder) -> None:
+    paper = asdict(Paper("A net", "Smith, Jones", 2020))
+    for name, value in (("net", 0.7), ("net@paper", 0.72), ("other", 0.6)):
+        out.row(name, [value], facts=claiming(paper=paper))
+    out.run()
+    claims = [row for row in board(out).rows if row["kind"] == "reported"]
+    assert sorted((row["model"], row["variant"]) for row in claims) == [("net", ""), ("other", "")]
+    assert {row["notes"] for row in claims} == {"reported in Smith et al. (2020), Table 2"}
+
+
+def test_a_table_of_published_numbers_alone_has_no_columns_of_what_was_measured(out: OutFolder) -> None:
+    out.row("net", [0.7])
+    out.run()
+    extra = [Reported("fer2013", "6-class", "test", "accuracy", 0.6, "Table 1", method="Net 1")]
+    measured, apart = (sheet_of(block) for block in board(out, reported=extra).blocks)
+    assert [column.header for column in apart.columns] == ["#", "method", "accuracy %", "notes"]
+    assert "accuracy %\n± sd [95 % interval]" in [column.header for column in measured.columns]
 
 
 def test_reported_numbers_of_protocols_that_were_not_run_share_one_table(out: OutFolder) -> None:

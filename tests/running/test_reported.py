@@ -30,11 +30,11 @@ def test_a_published_number_without_a_model_is_shown_with_all_that_sets_it_apart
     rows = [row for row in result.leaderboard.rows if row["kind"] == "reported"]
     assert {row["rank"] for row in rows} == {None}
     told = {(row["protocol"], row["accuracy_mean"]): row["notes"] for row in rows}
-    source = "of Smith (2020)"
+    source = "reported in Smith et al. (2020)"
     assert told == {
-        ("official", 0.81): f"reported in Table 3 {source}",
-        ("official", 0.83): f"reported in Table 4 {source}, on val, 6 classes, of JAFFE",
-        ("their-own", 0.99): f"reported in p. 5 {source}, 5 classes, extra data: faces",
+        ("official", 0.81): f"{source}, Table 3",
+        ("official", 0.83): f"{source}, Table 4, on val, 6 classes, of JAFFE",
+        ("their-own", 0.99): f"{source}, p. 5, 5 classes, extra data: faces",
     }, "of data sets without a measured row there is nothing to compare with"
     text = (result.out / "leaderboard.md").read_text(encoding="utf-8")
     assert "their-net" in text and "squares · their-own · reported only" in text.replace("\\", "")

@@ -167,3 +167,19 @@ def test_the_second_part_of_the_loss_is_squared_in_the_paper_and_plain_in_the_th
 
 def test_the_identity_is_no_part_of_the_weights() -> None:
     assert "identity" not in SpatialTransformer(1, 48).state_dict()
+
+
+def test_every_number_of_the_paper_stands_under_a_protocol_that_its_data_set_has() -> None:
+    from ferbench.plugins import discover
+
+    installed = discover()
+    claims = {item.dataset: item for item in MODELS["deep-emotion"].reported}
+    assert {name: item.value for name, item in claims.items()} == {
+        "fer2013": 0.7002,
+        "ck-plus": 0.98,
+        "jaffe": 0.928,
+        "ferg": 0.993,
+    }
+    for name, item in claims.items():
+        assert item.protocol in {rule.name for rule in installed.dataset(name).protocols}
+        assert item.caveat

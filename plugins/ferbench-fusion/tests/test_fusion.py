@@ -242,7 +242,9 @@ def test_the_theses_numbers_name_no_split_and_the_repositorys_are_oracles() -> N
     numbers = [item for model in MODELS.values() for item in model.reported]
     assert {item.split for item in numbers if item.paper} == {"a split that is not stated"}
     assert {item.selection for item in numbers if not item.paper} == {"oracle"}
-    assert len(numbers) == 2 * (5 + 5 + 3) + 3 * 3
+    assert len(numbers) == 2 * (6 + 6 + 3) + 3 * 3
+    on_ck = {(item.protocol, item.value) for item in numbers if item.dataset == "ck-plus"}
+    assert on_ck == {("index-10-fold", 0.94646), ("index-10-fold", 0.94040)}
 
 
 def test_a_head_on_two_models_runs_and_its_row_says_that_val_was_used(tmp_path: Path) -> None:

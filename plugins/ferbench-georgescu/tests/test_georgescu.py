@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ferbench_georgescu
@@ -14,7 +15,7 @@ from ferbench_georgescu.network import VGGF, VGGFace
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-from ferbench import FitContext, Model, NetSpec, Options, SettingsError, TrainingData, TrainingError
+from ferbench import FitContext, Model, NetSpec, Options, Reported, SettingsError, TrainingData, TrainingError
 from ferbench.nouns.requirement import requirements_of
 
 MODELS: dict[str, Model] = {model.full_name: model for model in ferbench_georgescu.ferbench_models()}
@@ -193,3 +194,26 @@ def test_pictures_that_vanish_are_refused(net: type[torch.nn.Module], smallest: 
         net(NetSpec(classes=7, channels=1, size=smallest))
         with pytest.raises(SettingsError, match=f"pictures of {smallest} pixels or more"):
             net(NetSpec(classes=7, channels=1, size=smallest - 1))
+
+
+def test_every_number_of_the_papers_table_is_reported_where_it_belongs() -> None:
+    """Six rows on four divisions, without and with augmentation, as the thesis prints them."""
+    rows = [item for name in ("georgescu", "georgescu@global", "vgg-f", "vgg-face") for item in MODELS[name].reported]
+    rows += ferbench_georgescu.ferbench_reported()
+    assert (
+        len(rows) == len({(item.method, item.locator, item.dataset, item.protocol, item.caveat) for item in rows}) == 48
+    )
+    best = {(item.dataset, item.protocol): max(rows, key=_on(item)).value for item in rows}
+    assert best == {
+        ("fer2013", "official"): 0.7542,
+        ("ferplus", "majority"): 0.8776,
+        ("affectnet", "8-class"): 0.5958,
+        ("affectnet", "7-class"): 0.6331,
+    }
+    assert all(item.extra_data for item in rows if not item.method.startswith("VGG-13"))
+    augmented = {item.value for item in rows if item.method.startswith("VGG-13") and item.caveat.startswith("augm")}
+    assert augmented == {0.6651, 0.8441, 0.4175, 0.4457}
+
+
+def _on(shown: Reported) -> Callable[[Reported], float]:
+    return lambda item: item.value * ((item.dataset, item.protocol) == (shown.dataset, shown.protocol))

@@ -90,3 +90,7 @@ def test_reported_numbers_are_of_six_classes_and_of_no_protocol_that_fer2013_ran
         ("fer2013", "6-class-merged", 6),
         ("raf-db", "6-class", 6),
     }
+    (own,) = {number.value for number in numbers if number.split == "authors-600"}
+    assert own == 0.462
+    others = {row.method: row.value for row in ferbench_gimefive.ferbench_reported()}
+    assert others == {"VGG (Wang & Kawka)": 0.494, "ResNet34 (Wang & Kawka)": 0.671}

@@ -116,6 +116,8 @@ def test_pictures_that_are_too_small_for_the_vgg_are_refused_with_the_setting_to
 
 def test_each_network_has_its_number_and_all_have_one_recipe() -> None:
     assert [MODELS[name].reported[0].value for name in NAMES] == [0.727, 0.716, 0.724]
+    (ensemble,) = ferbench_pramerdorfer.ferbench_reported()
+    assert (ensemble.value, ensemble.paper) == (0.752, ferbench_pramerdorfer.PAPER)
     first, *others = (MODELS[name].recipe for name in NAMES)
     assert first.model_validate(first.model_dump(mode="json")) == first
     assert all(recipe == first for recipe in others)

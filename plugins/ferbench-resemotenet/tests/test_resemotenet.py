@@ -103,6 +103,8 @@ def test_the_claim_is_said_to_be_disputed() -> None:
         claim = next(number for number in model.reported if number.dataset == "fer2013")
         assert claim.value == 0.7979
         assert claim.caveat.startswith("disputed")
+    (cited,) = ferbench_resemotenet.ferbench_reported()
+    assert (cited.value, cited.extra_data) == (0.7597, "pretrained weights") and "Vignesh" in cited.caveat
 
 
 def test_other_pictures_and_classes_fit_down_to_8_pixels() -> None:

@@ -199,7 +199,8 @@ def test_only_the_variants_from_imagenet_need_weights_and_claim_the_papers_numbe
     assert needing == {"rmn@imagenet", "rmn-resnet34@imagenet"}
     assert needing == {name for name, model in MODELS.items() if model.reported}
     claims = {name: [number.value for number in MODELS[name].reported] for name in needing}
-    assert claims == {"rmn@imagenet": [0.7414], "rmn-resnet34@imagenet": [0.7242]}
+    assert claims == {"rmn@imagenet": [0.7414, 0.6594], "rmn-resnet34@imagenet": [0.7242]}
+    assert [number.dataset for number in MODELS["rmn@imagenet"].reported] == ["fer2013", "vemo"]
     for name in needing:
         (weights,) = MODELS[name].weights
         init_from = MODELS[name].recipe.init_from
@@ -209,8 +210,10 @@ def test_only_the_variants_from_imagenet_need_weights_and_claim_the_papers_numbe
 
 def test_numbers_without_a_model_name_their_method_and_paper() -> None:
     rows = list(ferbench_rmn.ferbench_reported())
-    assert len(rows) == len({row.method for row in rows}) == 9
-    assert all(row.paper is ferbench_rmn.PAPER and row.extra_data for row in rows)
+    assert len(rows) == len({row.method for row in rows}) == 10
+    assert all(row.paper is ferbench_rmn.PAPER for row in rows)
+    assert [row.method for row in rows if not row.extra_data] == ["CNN-SIFT"]
+    assert len({(row.locator, row.caveat) for row in rows}) == 2, "a table tells each of them once"
     assert max(row.value for row in rows) == 0.7682
 
 

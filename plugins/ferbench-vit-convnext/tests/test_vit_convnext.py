@@ -226,7 +226,8 @@ def test_reported_numbers_are_those_of_the_report() -> None:
         ("convnext", "val"): 0.6701,
         ("convnext", "test"): 0.702,
     }
-    assert all("scratch" in row.caveat for row in MODELS["convnext"].reported)
+    assert all("scratch" in row.caveat and "99.18 %" in row.caveat for row in MODELS["convnext"].reported)
+    assert all("90 % on the training side" in row.caveat for row in MODELS["deit"].reported)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ plugin_api = 1
 
 PAPER = Paper(
     title="Facial Emotion Recognition via Deep Learning Approaches using the FER-2013 Dataset",
-    authors="Mohamed Adel (supervised by Amr S. Ghoneim)",
+    authors="Mohamed Adel",
     year=2023,
-    venue="Report; not published as a paper",
+    venue="Slides, supervised by Amr S. Ghoneim",
 )
 
 RECIPE = Recipe(

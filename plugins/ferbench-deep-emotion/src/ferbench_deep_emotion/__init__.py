@@ -96,6 +96,8 @@ def _model(variant: str, recipe: Recipe, description: str, *, mistake: bool = Fa
     )
 
 
+SPLIT_PICTURES = "pictures are split, not people: the same face is likely on both sides"
+
 REPORTED = (
     Reported(
         dataset="fer2013",
@@ -107,15 +109,22 @@ REPORTED = (
         classes=7,
         caveat="not reproduced: users of the public port report 47 to 52 %",
     ),
-    Reported(
-        dataset="ck-plus",
-        protocol="70/10/20 at random",
-        split="test",
-        metric="accuracy",
-        value=0.98,
-        locator="Table of results on CK+",
-        classes=7,
-        selection="not stated",
-        caveat="pictures are split, not people: the same face is likely on both sides",
+    *(
+        Reported(
+            dataset=dataset,
+            protocol=protocol,
+            split="test",
+            metric="accuracy",
+            value=value,
+            locator=f"Table of results on {title}",
+            classes=7,
+            selection="not stated",
+            caveat=caveat,
+        )
+        for dataset, title, protocol, value, caveat in (
+            ("ck-plus", "CK+", "image-70-10-20", 0.98, SPLIT_PICTURES),
+            ("jaffe", "JAFFE", "image-70-10-20", 0.928, f"120, 23 and 70 pictures; {SPLIT_PICTURES}"),
+            ("ferg", "FERG", "34k-14k-7k", 0.993, "frames of one drawn character are on all sides"),
+        )
     ),
 )

@@ -89,15 +89,14 @@ def _weights(name: str, file: str) -> Weights:
 def ferbench_models() -> Iterator[Model]:
     """Each network twice: as it is initialised, and from ImageNet weights."""
     alex, google = _weights("alexnet", "alexnet-owt-7be5be79.pth"), _weights("googlenet", "googlenet-1378be20.pth")
-    dealt = _reported(
-        0.65, "75-25", "three quarters of the pictures for training, the rest test; not the official split"
-    )
-    yield from _pair("alexnet", ALEXNET, 0.5, alex, dealt)
-    unknown = _reported(0.652, "not-stated", "a later table names no split for this row, for AlexNet's 75 to 25")
+    quarter = _reported("75-25", 0.65, "three quarters of the pictures for training, the rest test")
+    # The listing gives AlexNet's division alone.
+    unknown = _reported("not-stated", 0.652, "the split is not stated in the source document")
+    yield from _pair("alexnet", ALEXNET, 0.5, alex, quarter)
     yield from _pair("googlenet", GOOGLENET, 0.4, google, unknown)
 
 
-def _pair(name: str, recipe: Recipe, dropout: float, weights: Weights, claim: Reported) -> Iterator[Model]:
+def _pair(name: str, recipe: Recipe, dropout: float, weights: Weights, claimed: Reported) -> Iterator[Model]:
     started = recipe.model_copy(
         update={
             "epochs": 30,
@@ -118,12 +117,12 @@ def _pair(name: str, recipe: Recipe, dropout: float, weights: Weights, claim: Re
             small={"recipe.input.size": 64},
             description=f"torchvision's {name}, " + ("from ImageNet weights." if variant else "from scratch."),
             paper=PAPER,
-            reported=() if variant else (claim,),
+            reported=() if variant else (claimed,),
             tags=frozenset() if variant else frozenset({"fer2013-paper"}),
         )
 
 
-def _reported(value: float, protocol: str, caveat: str) -> Reported:
+def _reported(protocol: str, value: float, caveat: str) -> Reported:
     return Reported(
         dataset="fer2013",
         protocol=protocol,
@@ -133,5 +132,5 @@ def _reported(value: float, protocol: str, caveat: str) -> Reported:
         locator="Results, as cited in later tables",
         classes=7,
         selection="not stated",
-        caveat=caveat,
+        caveat=f"{caveat}; not the official split",
     )

@@ -1,4 +1,4 @@
-"""Published numbers as two comparison tables and two texts list them, each with what speaks against comparing it.
+"""Published numbers as tables and texts list them, each with what speaks against comparing it.
 
 A number stands here as the listing prints it, also where the original says otherwise; the caveat says so.
 """
@@ -6,6 +6,7 @@ A number stands here as the listing prints it, also where the original says othe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ferbench import Paper, Reported, hookimpl
 
@@ -36,18 +37,27 @@ BAVESH = Paper(
     year=2022,
     venue="B.Tech. project, IIITDM Kancheepuram",
 )
+LETHESEC = Paper(
+    title="Fer2013-Facial-Emotion-Recognition-Pytorch",
+    authors="Xiaojian Yuan",
+    year=2021,
+    url="https://github.com/LetheSec/Fer2013-Facial-Emotion-Recognition-Pytorch",
+    venue="Public repository",
+)
 
 OTHER = "not-stated"
 """The protocol of numbers whose division of the data is not stated, or is nobody else's."""
 
 NOT_STATED = "a division that is not stated"
+ONE_PERSON = "70/10/20 of the pictures: those of one person may stand on both sides"
 JAFFE_SLIP = "listed under CK+, where Minaee et al.'s Table III has it under JAFFE"
 
 
 @hookimpl
 def ferbench_reported() -> Iterator[Reported]:
-    """Every row of both tables, and two estimates of human accuracy."""
+    """Every row of both tables, what texts report beside them, and two estimates of human accuracy."""
     yield from _fer2013()
+    yield from _elsewhere()
     yield from _humans()
     yield from _emo2018()
     yield from _ckplus()
@@ -60,7 +70,7 @@ def _fer2013() -> Iterator[Reported]:
         "Saravanan 10-layer CNN",
         0.605,
         "paper-80-20",
-        "a random fifth",
+        "test",
         "copies may stand on both sides",
         models=("saravanan",),
     )
@@ -68,8 +78,8 @@ def _fer2013() -> Iterator[Reported]:
         2,
         "AlexNet (Giannopoulos)",
         0.65,
-        OTHER,
-        "a random quarter",
+        "75-25",
+        "test",
         "copies may stand on both sides",
         models=("alexnet",),
     )
@@ -105,12 +115,12 @@ def _fer2013() -> Iterator[Reported]:
         "val",
         "the authors' code takes PublicTest for test and chooses on PrivateTest",
         selection="on PrivateTest",
-        models=("khaireddin-vgg@paper",),
+        models=("khaireddin-vgg@paper", "khaireddin-vgg@train-val"),
     )
     yield Reported(
         dataset="fer2013",
-        protocol="merged-test",
-        split="test",
+        protocol=OTHER,
+        split=NOT_STATED,
         metric="accuracy",
         value=0.827,
         locator="conclusion",
@@ -146,6 +156,36 @@ def _listed(
         method=method,
         paper=FER2013_TABLE,
         models=models,
+    )
+
+
+def _elsewhere() -> Iterator[Reported]:
+    for split, value in (("val", 0.706), ("test", 0.744)):
+        yield Reported(
+            dataset="fer2013",
+            protocol="official",
+            split=split,
+            metric="accuracy",
+            value=value,
+            locator="chapter 4",
+            classes=7,
+            selection="not stated",
+            caveat="called the state of the art; its method is not named",
+            method="state of the art (Bavesh)",
+            paper=BAVESH,
+        )
+    yield Reported(
+        dataset="fer2013",
+        protocol="official",
+        split="test",
+        metric="accuracy",
+        value=0.737,
+        locator="README",
+        classes=7,
+        selection="oracle",
+        caveat="the best of all epochs, chosen on PrivateTest, which is reported",
+        method="ResNet18 (Yuan)",
+        paper=LETHESEC,
     )
 
 
@@ -191,13 +231,10 @@ def _ckplus() -> Iterator[Reported]:
         folds,
         "its authors give 99.69 % in ten folds",
     )
-    yield _of_thesis(
-        "ck-plus",
-        "below 3",
-        "Deep-Emotion",
-        0.98,
-        "70/10/20 of the pictures",
-        "pictures of one person may stand on both sides",
+    yield replace(
+        _of_thesis("ck-plus", "3, second line", "Deep-Emotion", 0.98, "test", ONE_PERSON),
+        protocol="image-70-10-20",
+        models=("deep-emotion",),
     )
     yield _of_thesis(
         "ck-plus", "4", "PHRNN", 0.985, folds, "all frames by the table, the last peak frames by the thesis's text"

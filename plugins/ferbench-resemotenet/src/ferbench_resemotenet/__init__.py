@@ -80,6 +80,25 @@ def ferbench_models() -> Iterator[Model]:
     yield _model("paper", PAPER_RECIPE, "As the authors' code: val and test are mirrored at random too.")
 
 
+@hookimpl
+def ferbench_reported() -> Iterator[Reported]:
+    """A network of others that the paper compares with, and that has no model here."""
+    yield Reported(
+        dataset="fer2013",
+        protocol="official",
+        split="test",
+        metric="accuracy",
+        value=0.7597,
+        locator="Comparison with the state of the art",
+        classes=7,
+        selection="not stated",
+        extra_data="pretrained weights",
+        caveat="as this paper cites Vignesh et al. 2023; no code was published",
+        method="Segmentation VGG-19 (Vignesh)",
+        paper=PAPER,
+    )
+
+
 def _model(variant: str, recipe: Recipe, description: str) -> Model:
     return Model(
         name="resemotenet",

@@ -90,6 +90,18 @@ ELSEWHERE = (
 CAVEAT = "begins with ImageNet weights; ten random views at test; val accuracy as a mean of batch means"
 
 
+VEMO = Reported(
+    dataset="vemo",
+    protocol="not-stated",
+    split="a division that is not stated",
+    metric="accuracy",
+    value=0.6594,
+    locator="README of the authors' code, VEMO",
+    extra_data="ImageNet-1k",
+    caveat="begins with ImageNet weights",
+)
+
+
 class RMNOptions(Options):
     """``width``: channels of the first stage. ``hidden``: outputs of a linear layer before the last; 0 for none.
 
@@ -120,15 +132,28 @@ def ferbench_models() -> Iterator[Model]:
             build="ferbench_rmn.network:build_resnet34",
             options=ResNetOptions(),
             description=f"ResNet34 in the pipeline of the Residual Masking Network, {words}.",
-            **_common(variant, 0.7242, "ResNet34"),
+            **_common(variant, _reported(0.7242, "ResNet34")),
         )
 
 
 @hookimpl
 def ferbench_reported() -> Iterator[Reported]:
-    """Networks of the authors' table that have no model here."""
+    """Networks of the authors' table that have no model here, and one of others that they compare with."""
     for method, value in ELSEWHERE:
-        yield _reported(value, method, method=f"{method} (Pham et al. 2020)", paper=PAPER)
+        yield _reported(value, "table of results", method=f"{method} (Pham et al. 2020)", paper=PAPER)
+    yield Reported(
+        dataset="fer2013",
+        protocol="official",
+        split="test",
+        metric="accuracy",
+        value=0.734,
+        locator="comparison with others",
+        classes=7,
+        selection="not stated",
+        caveat="as this paper cites it",
+        method="CNN-SIFT",
+        paper=PAPER,
+    )
 
 
 def _rmn(variant: str, words: str, options: RMNOptions | None = None) -> Model:
@@ -137,12 +162,12 @@ def _rmn(variant: str, words: str, options: RMNOptions | None = None) -> Model:
         build="ferbench_rmn.network:build_rmn",
         options=options or RMNOptions(),
         description=f"ResNet34 with a U-Net that weighs the channels behind each stage, {words}.",
-        **_common(variant, 0.7414, "Residual Masking Network"),
+        **_common(variant, _reported(0.7414, "Residual Masking Network"), VEMO),
     )
 
 
-def _common(variant: str, accuracy: float, row: str) -> dict[str, Any]:
-    """What all models share; the authors' number belongs to the one that begins as theirs did."""
+def _common(variant: str, *claims: Reported) -> dict[str, Any]:
+    """What all models share; the authors' numbers belong to the one that begins as theirs did."""
     pretrained = variant == "imagenet"
     return {
         "variant": variant,
@@ -151,7 +176,7 @@ def _common(variant: str, accuracy: float, row: str) -> dict[str, Any]:
         "reference": NetSpec(classes=7, channels=3, size=224),
         "small": SMALL,
         "paper": PAPER,
-        "reported": (_reported(accuracy, row),) if pretrained else (),
+        "reported": claims if pretrained else (),
         "tags": frozenset() if variant else frozenset({"fer2013-paper"}),
     }
 

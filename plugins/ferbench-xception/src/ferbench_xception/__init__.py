@@ -94,14 +94,22 @@ def ferbench_models() -> Iterator[Model]:
         )
 
 
+CHAND = Paper(
+    title="Real-time facial emotion recognition using Deep Learning",
+    authors="S. Chand, A. Singh, R. Bhatia, I. Kaur, K. R. Seeja",
+    year=2021,
+    venue="Algorithms for Intelligent Systems, pp. 219–226",
+)
+
 REPORTED = Reported(
     dataset="fer2013",
     protocol="not-stated",
     split="test",
     metric="accuracy",
     value=0.6857,
-    locator="Chand et al. 2021 (Real-Time facial emotion recognition using deep learning), as later tables cite it",
+    locator="as a later table cites it",
     classes=7,
     selection="not stated",
     caveat="split, recipe and initial weights are not stated",
+    paper=CHAND,
 )
