@@ -46,7 +46,7 @@ class EmoNeXtLoss(nn.Module):
 
     def forward(self, net: nn.Module, batch: Batch, context: StepContext) -> StepResult:
         """Compute the loss of one batch; ``net`` is an EmoNeXt."""
-        emonext = cast(EmoNeXt, net)
+        emonext = cast("EmoNeXt", net)
         features = emonext.features(batch.inputs["image"])
         logits = emonext.head(features)
         losses = functional.cross_entropy(
