@@ -21,6 +21,7 @@ from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
 from ferbench.running.configuring import configured_model, configured_sampler, keys_of
 from ferbench.running.corrupted import check_corrupted
+from ferbench.running.inheriting import Inherited, check_val_scores, inherited
 from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.planned import Plan, PlannedCell, Skipped
@@ -230,9 +231,10 @@ class Planner:
             }
             loads = what_to_load(self.installed, [*infos.values(), *data_plugins], self.request.plugins)
             begun = self.cells[requires[start.role]].record if start.role else None
-            seen = start.seen(row, begun)
+            seen = (*start.seen(row, begun), *required.inherited.extra_data)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
             shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
+            shown |= {**required.inherited.facts, "notes": [*required.inherited.notes, *shown["notes"]]}
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -252,6 +254,7 @@ class Planner:
         """Plan the cells that a model and its sampler require, on the training samples that the asker may see."""
         ids: dict[str, str] = {}
         texts = []
+        asked: dict[str, Configured] = {}
         chain = (*chain, asker)
         for role, needed in required_of(sampling, asker).items():
             configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
@@ -264,8 +267,11 @@ class Planner:
             parts = {role: inner} | {key: (*inner, part) for key, part in inner_folds(role, needed)}
             for key, part in parts.items():
                 ids[key] = self._cell(place, self.plain, configured, own_seed, fold, chain, part)
-            texts.append(told(role, needed, configured, self.cells[ids[role]].record["facts"]["needs"]))
-        return Required(ids, tuple(texts))
+            record, asked[role] = self.cells[ids[role]].record, configured
+            check_val_scores(asker, role, needed, record)
+            texts.append(told(role, needed, configured, record["facts"]["needs"]))
+        records = {role: self.cells[ids[role]].record for role in asked}
+        return Required(ids, tuple(texts), inherited(records, asked, place.division.folds[fold].notes))
 
     def _inner_sizes(self, place: Place, fold: int, inner: Inner) -> dict[str, int]:
         """Numbers of samples where a part of train is held out."""
@@ -279,10 +285,14 @@ class Planner:
 
 @dataclass(frozen=True)
 class Required:
-    """Ids of required cells by role (``role/1-of-5``: without a part of train), and each requirement for people."""
+    """Ids of required cells by role (``role/1-of-5``: without a part of train), and each requirement for people.
+
+    ``inherited``: what the cell that asks takes over from them.
+    """
 
     ids: dict[str, str]
     told: tuple[str, ...]
+    inherited: Inherited
 
 
 def _check_views(place: Place, configured: Configured) -> None:
