@@ -121,6 +121,7 @@ def ferbench_models() -> Iterator[Model]:
     narrow = Requirement("tiny", options={"width": 4}, recipe={"epochs": 2}, out_of_fold=3, gives="scores")
     yield Model("stacked", requires={"a": narrow, "b": Requirement("tiny", gives="features")}, **echo)
     yield Model("in-sample", requires={"a": Requirement("tiny", gives="scores")}, **echo)
+    yield Model("on-nearest", requires={"a": Requirement("nearest", gives="scores", out_of_fold=2)}, **echo)
     yield Model("on-peeking", requires={"a": Requirement("peeking", gives="features")}, **echo)
     yield Model("on-known-val", requires={"a": Requirement("seen-val", gives="scores")}, fits="val", **echo)
     yield Model("on-val", requires={"a": Requirement("tiny", gives="scores")}, fits="val", **echo)

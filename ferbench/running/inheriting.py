@@ -20,12 +20,13 @@ class Inherited:
     """``extra_data``: what required cells have seen beyond the data set. ``facts``: marks for the table.
 
     Of the facts, ``oracle_in`` and ``val_in`` name required cells whose weights were chosen on test, and that were
-    trained on val; ``tried_out`` those that ``--epochs`` changes.
+    trained on val; ``tried_out`` those that ``--epochs`` changes. ``deterministic``: seeds make no difference to any.
     """
 
     extra_data: tuple[str, ...] = ()
     facts: Mapping[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    deterministic: bool = True
 
 
 def inherited(records: Mapping[str, Record], configured: Mapping[str, Configured], shared: Sequence[str]) -> Inherited:
@@ -49,7 +50,8 @@ def inherited(records: Mapping[str, Record], configured: Mapping[str, Configured
         facts["tried_out"] += own.get("tried_out", [])
         notes += [f"{name}: {note}" for note in own["notes"] if note not in shared]
     marked = {key: list(dict.fromkeys(values)) for key, values in facts.items() if values}
-    return Inherited(tuple(extra), marked, tuple(notes))
+    certain = all(record["facts"]["deterministic"] for record in records.values())
+    return Inherited(tuple(extra), marked, tuple(notes), certain)
 
 
 def check_val_scores(asker: Configured, role: str, needed: Requirement, record: Record) -> None:

@@ -15,6 +15,7 @@ from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
 from ferbench.evaluating.setup import find_protocol
 from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
+from ferbench.nouns.requirement import Requirement
 from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.suite import Suite
 from ferbench.nouns.views import RandomViews
@@ -159,7 +160,7 @@ class Planner:
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):
             return
-        once = sampling.sampler.name == "plain" and _seedless(configured)
+        once = sampling.sampler.name == "plain" and self._seedless(configured)
         before = dict(self.cells)
         keys: list[str] = []
         try:
@@ -235,6 +236,7 @@ class Planner:
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
             shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
             shown |= {**required.inherited.facts, "notes": [*required.inherited.notes, *shown["notes"]]}
+            shown["deterministic"] &= required.inherited.deterministic
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -257,13 +259,13 @@ class Planner:
         asked: dict[str, Configured] = {}
         chain = (*chain, asker)
         for role, needed in required_of(sampling, asker).items():
-            configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
+            configured = self._configured_as(needed, role, asker)
             check_chain(chain, configured)
             why = misfit(place, self.plain.sampler, configured.model) or unsuited(label_kinds(place), configured)
             why = why or recipe_misfit(configured.recipe, place.loaded.dataset.modality)
             if why:
                 raise UnfitError(f"it requires {configured.shown} as {role}, which does not fit: {why}")
-            own_seed = DETERMINISTIC_SEED if _seedless(configured) else seed
+            own_seed = DETERMINISTIC_SEED if self._seedless(configured) else seed
             parts = {role: inner} | {key: (*inner, part) for key, part in inner_folds(role, needed)}
             for key, part in parts.items():
                 ids[key] = self._cell(place, self.plain, configured, own_seed, fold, chain, part)
@@ -272,6 +274,19 @@ class Planner:
             texts.append(told(role, needed, configured, record["facts"]["needs"]))
         records = {role: self.cells[ids[role]].record for role in asked}
         return Required(ids, tuple(texts), inherited(records, asked, place.division.folds[fold].notes))
+
+    def _configured_as(self, needed: Requirement, role: str, asker: Configured) -> Configured:
+        return configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
+
+    def _seedless(self, configured: Configured, chain: tuple[Configured, ...] = ()) -> bool:
+        """Whether seeds make no difference to a model, nor to any that it requires."""
+        if not (configured.model.deterministic or configured.model.predictor is not None):
+            return False
+        chain = (*chain, configured)
+        below = [self._configured_as(needed, role, configured) for role, needed in configured.requires.items()]
+        for each in below:
+            check_chain(chain, each)
+        return all(self._seedless(each, chain) for each in below)
 
     def _inner_sizes(self, place: Place, fold: int, inner: Inner) -> dict[str, int]:
         """Numbers of samples where a part of train is held out."""
@@ -305,8 +320,3 @@ def _check_views(place: Place, configured: Configured) -> None:
         raise UnfitError(why)
     if isinstance(recipe.tta, RandomViews):
         drawn_augmentation(recipe, f"{model.full_name}: recipe.tta")
-
-
-def _seedless(configured: Configured) -> bool:
-    model = configured.model
-    return (model.deterministic or model.predictor is not None) and not configured.requires

@@ -184,9 +184,10 @@ def test_what_required_cells_have_seen_marks_those_that_need_them(contract: Cont
 def test_notes_of_a_finished_model_reach_what_needs_it() -> None:
     row = {"model": "packaged", "variant": "", "recipe": {}}
     warning = "WARNING: possibly trained on the test side"
-    facts = {"extra_data": "squares", "inference_only": True, "notes": [warning, "60 subjects on several sides"]}
+    shared = "60 subjects on several sides"
+    facts = {"extra_data": "squares", "inference_only": True, "deterministic": True, "notes": [warning, shared]}
     configured = {"teacher": Configured(Model("packaged"), Recipe(), {}, ())}
-    found = inherited({"teacher": {"row": row, "facts": facts}}, configured, ["60 subjects on several sides"])
+    found = inherited({"teacher": {"row": row, "facts": facts}}, configured, [shared])
     assert found.notes == (f"teacher packaged: {warning}",)
 
 
@@ -195,3 +196,15 @@ def test_scores_of_val_that_a_required_cell_was_trained_on_are_refused(contract:
         contract.run(models=["on-known-val"], seeds=1, plugins=[REQUIRING])
     asked = contract.run(models=["asks-seen-val"], seeds=1, plugins=[REQUIRING])
     assert "was trained on val" in contract.cell(asked, model="asks-seen-val").status["cause"]
+
+
+def test_seeds_matter_to_a_deterministic_model_exactly_where_they_matter_to_what_it_requires(
+    contract: Contract,
+) -> None:
+    once = contract.run(models=["on-nearest"], seeds=2, plugins=[REQUIRING])
+    assert [cell.record["seed"] for cell in contract.cells(once) if not cell.record["row"].get("inner")] == [0, 0]
+    (row,) = [row for row in once.leaderboard.rows if row["model"] == "on-nearest"]
+    assert "one seed" not in row["notes"]
+    lone = contract.run(models=["on-val"], seeds=[7], epochs=1, plugins=[REQUIRING])
+    (row,) = [row for row in lone.leaderboard.rows if row["model"] == "on-val"]
+    assert "one seed: the interval leaves out the chance of training" in row["notes"]
