@@ -12,7 +12,7 @@ from ferbench.data.splits import limited, make_splits
 from ferbench.data.stored import Loaded
 from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
-from ferbench.evaluating.setup import find_protocol
+from ferbench.evaluating.setup import find_protocol, full_name
 from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
 from ferbench.nouns.requirement import Requirement
@@ -82,7 +82,8 @@ class Planner:
             self._plan_part(part)
         narrowed = self.request.models or self.request.samplers
         meant = self.request.overrides if narrowed else overrides_of(self.suite, self.request.overrides)
-        unmatched(meant, self.used, sorted(self.known))
+        planned = {full_name(cell.record["row"]) for cell in self.cells.values()}
+        unmatched(meant, self.used, sorted(self.known), required=planned)
         if not self.cells:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])

@@ -101,6 +101,7 @@ def test_a_chain_is_followed_to_its_end(contract: Contract) -> None:
         (["circle-a"], {}, "requires itself: circle-a → circle-b → circle-a"),
         (["link"], {"link:model.options.step": 0, "link:model.options.further": 1}, "requires itself: link"),
         (["link"], {"link:model.options.step": 1, "link:model.options.further": 1}, "chain of more than 20 models"),
+        (["grandheir"], {"heir:recipe.batch_size": 8}, "heir is only required by others, and --set does not reach"),
         (["misnamed"], {}, "misnamed requires as teacher: There is no model 'tinny'. Did you mean 'tiny'"),
         (["misoptioned"], {}, "Did you mean 'width'"),
         (["in-sample"], {}, "in-sample: a gives scores of the samples on which it was trained"),
