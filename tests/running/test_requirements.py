@@ -206,6 +206,7 @@ def test_seeds_matter_to_a_deterministic_model_exactly_where_they_matter_to_what
     assert [cell.record["seed"] for cell in contract.cells(once) if not cell.record["row"].get("inner")] == [0, 0]
     (row,) = [row for row in once.leaderboard.rows if row["model"] == "on-nearest"]
     assert "one seed" not in row["notes"]
-    lone = contract.run(models=["on-val"], seeds=[7], epochs=1, plugins=[REQUIRING])
+    out = contract.out.with_name("lone")
+    lone = contract.run(out, models=["on-val"], seeds=[7], epochs=1, plugins=[REQUIRING])
     (row,) = [row for row in lone.leaderboard.rows if row["model"] == "on-val"]
     assert "one seed: the interval leaves out the chance of training" in row["notes"]
