@@ -23,6 +23,7 @@ from ferbench import (
     SampleContext,
     Sampler,
     Split,
+    Stage,
     StepContext,
     StepResult,
     TrainingData,
@@ -106,10 +107,21 @@ def ferbench_models() -> Iterator[Model]:
     yield Model("misnamed", build=build, recipe=RECIPE, requires={"teacher": "tinny"})
     wrong = Requirement("tiny", options={"widht": 4})
     yield Model("misoptioned", build=build, recipe=RECIPE, requires={"teacher": wrong})
+    peeking = RECIPE.model_copy(update={"selection": "oracle"})
+    yield Model("peeking", build=build, recipe=peeking, extra_data="AffectNet")
+    stages = (Stage(epochs=1), Stage(epochs=1, sides=("train", "val")))
+    on_both = RECIPE.model_copy(update={"stages": stages, "selection": "last"})
+    yield Model("seen-val", build=build, recipe=on_both)
+    yield Model("follower", build=build, recipe=RECIPE, requires={"teacher": "peeking", "other": "seen-val"})
+    yield Model("follows-follower", build=build, recipe=RECIPE, requires={"teacher": "follower"})
+    yield Model("asks-seen-val", requires={"teacher": "seen-val"}, **asks)
     yield Model("grandheir", build=build, recipe=RECIPE, requires={"teacher": "heir"})
     yield Model("of-flags", build=build, recipe=RECIPE, requires={"teacher": "flagged"})
     echo: dict[str, Any] = {"estimator": Echo, "inputs": (), "label_kinds": ("hard",), "deterministic": True}
     narrow = Requirement("tiny", options={"width": 4}, recipe={"epochs": 2}, out_of_fold=3, gives="scores")
     yield Model("stacked", requires={"a": narrow, "b": Requirement("tiny", gives="features")}, **echo)
     yield Model("in-sample", requires={"a": Requirement("tiny", gives="scores")}, **echo)
+    yield Model("on-nearest", requires={"a": Requirement("nearest", gives="scores", out_of_fold=2)}, **echo)
+    yield Model("on-peeking", requires={"a": Requirement("peeking", gives="features")}, **echo)
+    yield Model("on-known-val", requires={"a": Requirement("seen-val", gives="scores")}, fits="val", **echo)
     yield Model("on-val", requires={"a": Requirement("tiny", gives="scores")}, fits="val", **echo)

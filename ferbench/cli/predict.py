@@ -59,7 +59,7 @@ def _best_cell(out: Path) -> str:
         raise StoreError(f"No cell of the latest run in {out} is finished.")
     first: dict[str, str] = {}
     for cell in done:
-        if cell.record["row"]["limit"] is None:
+        if cell.record["row"]["limit"] is None and not cell.record["facts"].get("ensemble"):
             first.setdefault(cell.record["row_id"], cell.id)
     rows = [row for row in make_leaderboard([out], discover()).rows if row["row_id"] in first]
     measured = [row for row in rows if row["kind"] == "measured"]

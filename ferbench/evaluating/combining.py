@@ -54,7 +54,8 @@ def joined(rule: Rule, scores: np.ndarray, joint: Joint) -> np.ndarray:
         votes = (used.argmax(axis=2)[:, :, None] == np.arange(used.shape[2])).sum(axis=0)
         return np.asarray((votes + mean) / (len(used) + 1))  # less than a vote: the mean decides between equals alone
     best = np.stack([used[member, :, k] for k, member in enumerate(joint.experts)], axis=1)
-    return np.asarray(best / np.maximum(best.sum(axis=1, keepdims=True), SMALLEST))
+    best = np.where(best.any(axis=1, keepdims=True), best, mean)  # where each expert denies its own class
+    return np.asarray(best / best.sum(axis=1, keepdims=True))
 
 
 def experts(val: np.ndarray, truth: np.ndarray) -> tuple[int, ...]:

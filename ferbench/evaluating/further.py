@@ -54,10 +54,10 @@ def misfit(folder: CellFolder, wanted: Wanted) -> str:
     if status["state"] != "done":
         why = f" ({status['cause']})" if status.get("cause") else ""
         return f"it is {status['state']}{why}; only finished cells can be evaluated"
-    if record["facts"].get("kind") == "imported":
-        return "it was imported; its model is not here"
     if record["facts"].get("ensemble"):
         return "it is an ensemble of stored predictions; it has no model of its own"
+    if record["facts"].get("kind") == "imported":
+        return "it was imported; its model is not here"
     if record["row"].get("inner"):
         return "it only serves the out-of-fold scores of others"
     if not record["facts"]["estimator"]:

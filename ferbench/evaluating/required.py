@@ -16,6 +16,7 @@ from ferbench.evaluating.scoring import NetworkScorer, make_preparer
 from ferbench.evaluating.setup import Setup, rebuild
 from ferbench.nouns.model import RequiredCell
 from ferbench.nouns.split import Batch
+from ferbench.store.marks import trained_on_val
 from ferbench.store.store import CellFolder
 from ferbench.training.losses import call_network
 from ferbench.training.precision import Numerics
@@ -47,6 +48,11 @@ class FinishedCell:
             raise PluginError(
                 f"Scores of {side!r} are given to nothing that trains. A required cell has those of val; and "
                 "out-of-fold ones of train, where the requirement asks for them."
+            )
+        if side == "val" and trained_on_val(self.folder.record):
+            raise PluginError(
+                f"Cell {self.id} ({self.folder.record['label']}) was trained on val, so its scores of val are of "
+                "samples that it knows. Require it out_of_fold, or require a model that is trained on train alone."
             )
         self.used.add(side)
         return self.folder.predictions().side("val").scores if side == "val" else self._out_of_fold()

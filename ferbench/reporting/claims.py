@@ -61,6 +61,8 @@ def _obstacles(item: Reported, row: Row) -> list[str]:
         )
     if facts.get("modified"):
         found.append("the recipe is modified")
+    if facts.get("tried_out"):
+        found.append("what it requires was trained for fewer or more epochs")
     if key["sampler"] != "plain":
         found.append(f"sampler {key['sampler']} is not the recipe's")
     if key["limit"] is not None:

@@ -142,7 +142,8 @@ def notes_of(measured: Measured) -> list[str]:
     if facts.get("kind") == QUICK:
         notes.append(f"quick, unranked: {facts['why_unranked']}")
     if row.selection == "oracle":
-        notes.append("oracle: weights chosen on the test set, not ranked")
+        whose = f" of {', '.join(facts['oracle_in'])}" if facts.get("oracle_in") else ""
+        notes.append(f"oracle: weights{whose} chosen on the test set, not ranked")
     if row.selection == "unknown":
         notes.append("not ranked: nobody says how its weights were chosen")
     if key.get("small"):
@@ -158,6 +159,7 @@ def notes_of(measured: Measured) -> list[str]:
         whole = facts.get("recipe_epochs")
         epochs = "1 epoch" if facts.get("epochs") == 1 else f"{facts.get('epochs')} epochs"
         notes.append(f"try-out: {epochs}" + (f" instead of the recipe's {whole}" if whole else ""))
+    notes += [f"try-out: {what}" for what in facts.get("tried_out", [])]
     changed = [_setting(row, name) for name in facts.get("modified", []) if name != "epochs"]
     if changed:
         notes.append(f"changed: {', '.join(changed)}")

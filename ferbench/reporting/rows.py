@@ -15,6 +15,7 @@ from ferbench.errors import StoreError
 from ferbench.identity import with_options
 from ferbench.nouns.metric import Scored
 from ferbench.reporting.board import Failure
+from ferbench.store.marks import selection_of, trained_on_val
 from ferbench.store.store import CellFolder
 
 _ENVIRONMENT = ("device", "device_name", "threads", "precision", "python", "platform", "cuda", "versions")
@@ -97,10 +98,8 @@ class Row:
 
     @property
     def selection(self) -> str:
-        """How the weights were chosen: ``fixed`` where nothing is trained; empty for an estimator, without epochs."""
-        if self.facts.get("inference_only"):
-            return "fixed"
-        return str(self.key["recipe"].get("selection", ""))
+        """How the weights were chosen (see :func:`ferbench.store.marks.selection_of`)."""
+        return selection_of(self.record)
 
     @property
     def merged(self) -> list[Mapping[str, Any]]:
@@ -120,11 +119,8 @@ class Row:
 
     @property
     def training_sides(self) -> tuple[str, ...]:
-        """Sides on which the model was trained: ``train``, and ``val`` where a stage or the model says so."""
-        if self.facts.get("fits") == "val":
-            return ("train", "val")
-        stages = self.key["recipe"].get("stages") or ()
-        return ("train", "val") if any("val" in stage["sides"] for stage in stages) else ("train",)
+        """Sides on which the model or one that it requires was trained: ``train``, and ``val`` where one says so."""
+        return ("train", "val") if trained_on_val(self.record) else ("train",)
 
     @cached_property
     def train_metrics(self) -> dict[str, float]:

@@ -23,6 +23,7 @@ from ferbench.running.importing import join_latest_run
 from ferbench.running.members import Member, find_members, paired, used_part
 from ferbench.running.records import SCHEMA
 from ferbench.store.files import write_json
+from ferbench.store.marks import selection_of
 from ferbench.store.predictions import Predictions
 from ferbench.store.store import Store
 from ferbench.store.uses import note_cell
@@ -97,6 +98,16 @@ def _check(asked: Asked, members: Sequence[Member], installed: Installed) -> Non
         problems.append(Problem("--rule", f"for the task {task} there is only the plain mean"))
     if asked.choose and not 2 <= asked.choose <= len(members):
         problems.append(Problem("--choose", f"{asked.choose}: give 2 to {len(members)}, the number of members"))
+    if asked.looks_at_val:
+        problems += [
+            Problem(
+                member.name,
+                "was trained or fitted on val, which can neither choose nor weigh it, nor say what it is best at; its "
+                "scores may be joined by the rules mean, logit and vote",
+            )
+            for member in members
+            if "val" in member.row.training_sides
+        ]
     if asked.row_name in installed.names("models"):
         problems.append(Problem("--name", f"{asked.row_name!r} is an installed model; choose another"))
     if problems:
@@ -139,7 +150,7 @@ def _record(asked: Asked, members: Sequence[Member], joins: Sequence[Cell], seed
 
 def _selection(joins: Sequence[Cell]) -> str:
     """How weights were chosen: what makes a member unranked makes the ensemble so; estimators have none to choose."""
-    found = [str(cell.record["row"]["recipe"].get("selection", "")) for cell in joins]
+    found = [selection_of(cell.record) for cell in joins]
     return next((each for each in ("oracle", "unknown", "best-val", "last") if each in found), "")
 
 
@@ -148,7 +159,11 @@ def _facts(asked: Asked, members: Sequence[Member], joins: Sequence[Cell]) -> di
     copied = ("task", "classes", "ranking", "unit", "n_train", "n_val", "n_test", "partial", "synthetic")
     names = [m.row.model + (f" (seed {m.row.seeds[0]})" if m.single else "") for m in members]
     extra = dict.fromkeys(filter(None, (cell.record["facts"].get("extra_data", "") for cell in joins)))
+    kinds = [member.row.kind for member in members]
+    kind = next((each for each in ("imported", "merged") if each in kinds), "")
     return {
+        **({"kind": kind} if kind else {}),
+        **_marks(names, members),
         **{name: first[name] for name in copied},
         "ensemble": True,
         "fits": "val" if asked.looks_at_val else "train",
@@ -156,8 +171,33 @@ def _facts(asked: Asked, members: Sequence[Member], joins: Sequence[Cell]) -> di
         "floor": False,
         "estimator": False,
         "extra_data": ", ".join(extra),
-        "notes": [f"ensemble of {', '.join(names)}", *first.get("notes", [])],
+        "notes": [f"ensemble of {', '.join(names)}", *_members_notes(names, joins)],
     }
+
+
+def _marks(names: Sequence[str], members: Sequence[Member]) -> dict[str, list[str]]:
+    """What of its members a reader must know to judge the ensemble; see :mod:`ferbench.running.inheriting`."""
+    named = list(zip(names, members, strict=True))
+    tried = [
+        f"{name}, {facts['epochs']} epochs instead of {facts['recipe_epochs']}"
+        for name, facts in ((name, member.row.facts) for name, member in named)
+        if "epochs" in facts.get("modified", ()) and facts.get("recipe_epochs")
+    ]
+    tried += [what for member in members for what in member.row.facts.get("tried_out", ())]
+    marks = {
+        "oracle_in": [name for name, member in named if member.row.selection == "oracle"],
+        "val_in": [name for name, member in named if "val" in member.row.training_sides],
+        "tried_out": list(dict.fromkeys(tried)),
+    }
+    return {key: values for key, values in marks.items() if values}
+
+
+def _members_notes(names: Sequence[str], joins: Sequence[Cell]) -> list[str]:
+    """Notes of the members' plans: those that all share as they are, the others with the member's name."""
+    notes = [list(map(str, cell.record["facts"].get("notes", []))) for cell in joins]
+    shared = [note for note in notes[0] if all(note in each for each in notes)]
+    own = zip(names, notes, strict=True)
+    return [*(f"{name}: {note}" for name, each in own for note in each if note not in shared), *shared]
 
 
 def make_ensemble(out: Path, planned: PlannedEnsemble, installed: Installed) -> dict[str, Any]:

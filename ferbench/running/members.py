@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferbench.errors import Problem, SettingsError, StoreError, UnknownNameError, did_you_mean
+from ferbench.reporting.board import Failure
 from ferbench.reporting.collecting import collect, is_inner
 from ferbench.reporting.rows import Cell, Row, assemble
 from ferbench.store.store import Store
@@ -122,9 +123,11 @@ def _member(store: Store, name: str, rows: Sequence[Row]) -> Member:
             raise StoreError(f"Cell {cell.id} ({cell.record['label']}) {why}; members must be finished.")
         if cell.record["folds"] > 1:
             raise StoreError(f"Cell {cell.id} is one of {cell.record['folds']} folds; name rows, which have them all.")
-        row = assemble(cell.record["row_id"], [cell], [])
+        faults: list[Failure] = []
+        row = assemble(cell.record["row_id"], [cell], faults)
         if row is None:
-            raise StoreError(f"Cell {cell.id} ({cell.record['label']}) has no predictions that can be read.")
+            why = "".join(f" {fault.cause}" for fault in faults)
+            raise StoreError(f"Cell {cell.id} ({cell.record['label']}) has no predictions that can be read.{why}")
         return Member(name, row, single=True)
     known: Mapping[str, None] = dict.fromkeys(text for row in rows for text in (row.model, row.name) if text)
     raise UnknownNameError(

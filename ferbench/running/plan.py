@@ -12,15 +12,17 @@ from ferbench.data.splits import limited, make_splits
 from ferbench.data.stored import Loaded
 from ferbench.data.summary import describe_division
 from ferbench.errors import DataError, MissingDataError, Problem, SettingsError
-from ferbench.evaluating.setup import find_protocol
+from ferbench.evaluating.setup import find_protocol, full_name
 from ferbench.identity import cell_id
 from ferbench.nouns.model import Model
+from ferbench.nouns.requirement import Requirement
 from ferbench.nouns.sampler import Sampler
 from ferbench.nouns.suite import Suite
 from ferbench.nouns.views import RandomViews
 from ferbench.plugins import Installed
 from ferbench.running.configuring import configured_model, configured_sampler, keys_of
 from ferbench.running.corrupted import check_corrupted
+from ferbench.running.inheriting import Inherited, check_val_scores, inherited
 from ferbench.running.initial import UnfitError, start_of
 from ferbench.running.parts import parts_of
 from ferbench.running.planned import Plan, PlannedCell, Skipped
@@ -80,7 +82,8 @@ class Planner:
             self._plan_part(part)
         narrowed = self.request.models or self.request.samplers
         meant = self.request.overrides if narrowed else overrides_of(self.suite, self.request.overrides)
-        unmatched(meant, self.used, sorted(self.known))
+        planned = {full_name(cell.record["row"]) for cell in self.cells.values()}
+        unmatched(meant, self.used, sorted(self.known), required=planned)
         if not self.cells:
             reasons = "\n".join(f"  {item.what}: {item.why}" for item in self.skipped)
             raise SettingsError([Problem("suite", f"nothing fits together, so there is nothing to run:\n{reasons}")])
@@ -158,7 +161,7 @@ class Planner:
         why = unsuited(label_kinds(place), configured) or recipe_misfit(configured.recipe, modality)
         if self._skips(place, model, why):
             return
-        once = sampling.sampler.name == "plain" and _seedless(configured)
+        once = sampling.sampler.name == "plain" and self._seedless(configured)
         before = dict(self.cells)
         keys: list[str] = []
         try:
@@ -230,9 +233,11 @@ class Planner:
             }
             loads = what_to_load(self.installed, [*infos.values(), *data_plugins], self.request.plugins)
             begun = self.cells[requires[start.role]].record if start.role else None
-            seen = start.seen(row, begun)
+            seen = (*start.seen(row, begun), *required.inherited.extra_data)
             shown = facts(place, configured, fold, self.part.limit, seen, required.told)
             shown |= {"sampler_modified": sampling.modified, **self._inner_sizes(place, fold, inner)}
+            shown |= {**required.inherited.facts, "notes": [*required.inherited.notes, *shown["notes"]]}
+            shown["deterministic"] &= required.inherited.deterministic
             record = cell_record(row, identity, loads, shown, self.run)
             network = configured.model.build is not None
             shown_name = f"{name} · {self.part.name}" if self.part.name and not chain else name
@@ -252,20 +257,37 @@ class Planner:
         """Plan the cells that a model and its sampler require, on the training samples that the asker may see."""
         ids: dict[str, str] = {}
         texts = []
+        asked: dict[str, Configured] = {}
         chain = (*chain, asker)
         for role, needed in required_of(sampling, asker).items():
-            configured = configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
+            configured = self._configured_as(needed, role, asker)
             check_chain(chain, configured)
             why = misfit(place, self.plain.sampler, configured.model) or unsuited(label_kinds(place), configured)
             why = why or recipe_misfit(configured.recipe, place.loaded.dataset.modality)
             if why:
                 raise UnfitError(f"it requires {configured.shown} as {role}, which does not fit: {why}")
-            own_seed = DETERMINISTIC_SEED if _seedless(configured) else seed
+            own_seed = DETERMINISTIC_SEED if self._seedless(configured) else seed
             parts = {role: inner} | {key: (*inner, part) for key, part in inner_folds(role, needed)}
             for key, part in parts.items():
                 ids[key] = self._cell(place, self.plain, configured, own_seed, fold, chain, part)
-            texts.append(told(role, needed, configured, self.cells[ids[role]].record["facts"]["needs"]))
-        return Required(ids, tuple(texts))
+            record, asked[role] = self.cells[ids[role]].record, configured
+            check_val_scores(asker, role, needed, record)
+            texts.append(told(role, needed, configured, record["facts"]["needs"]))
+        records = {role: self.cells[ids[role]].record for role in asked}
+        return Required(ids, tuple(texts), inherited(records, asked, place.division.folds[fold].notes))
+
+    def _configured_as(self, needed: Requirement, role: str, asker: Configured) -> Configured:
+        return configured_as(needed, role, asker, self.installed, self.part.epochs, self.part.small)
+
+    def _seedless(self, configured: Configured, chain: tuple[Configured, ...] = ()) -> bool:
+        """Whether seeds make no difference to a model, nor to any that it requires."""
+        if not (configured.model.deterministic or configured.model.predictor is not None):
+            return False
+        chain = (*chain, configured)
+        below = [self._configured_as(needed, role, configured) for role, needed in configured.requires.items()]
+        for each in below:
+            check_chain(chain, each)
+        return all(self._seedless(each, chain) for each in below)
 
     def _inner_sizes(self, place: Place, fold: int, inner: Inner) -> dict[str, int]:
         """Numbers of samples where a part of train is held out."""
@@ -279,10 +301,14 @@ class Planner:
 
 @dataclass(frozen=True)
 class Required:
-    """Ids of required cells by role (``role/1-of-5``: without a part of train), and each requirement for people."""
+    """Ids of required cells by role (``role/1-of-5``: without a part of train), and each requirement for people.
+
+    ``inherited``: what the cell that asks takes over from them.
+    """
 
     ids: dict[str, str]
     told: tuple[str, ...]
+    inherited: Inherited
 
 
 def _check_views(place: Place, configured: Configured) -> None:
@@ -295,8 +321,3 @@ def _check_views(place: Place, configured: Configured) -> None:
         raise UnfitError(why)
     if isinstance(recipe.tta, RandomViews):
         drawn_augmentation(recipe, f"{model.full_name}: recipe.tta")
-
-
-def _seedless(configured: Configured) -> bool:
-    model = configured.model
-    return (model.deterministic or model.predictor is not None) and not configured.requires

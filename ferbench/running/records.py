@@ -45,6 +45,7 @@ class Configured:
     """A model with its recipe and options after suite and overrides; ``modified`` are the keys that these changed.
 
     ``asked``: keys of the recipe that whoever requires it asks for. ``sampler``: that of its training data.
+    ``meant_epochs``: those of a required model, where ``--epochs`` gives it others.
     """
 
     model: Model
@@ -54,6 +55,7 @@ class Configured:
     asked: tuple[str, ...] = ()
     small: bool = False
     sampler: str = "plain"
+    meant_epochs: int | None = None
 
     @property
     def shown(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,15 +88,22 @@ def require_device(name: str, cuda: Sequence[str]) -> None:
 
 
 def unmatched(
-    overrides: Sequence[Override], used: set[str], known: Sequence[str] = (), where: str = "this run"
+    overrides: Sequence[Override],
+    used: set[str],
+    known: Sequence[str] = (),
+    where: str = "this run",
+    required: Collection[str] = (),
 ) -> None:
-    """Raise SettingsError for overrides that matched nothing ``where``; ``known`` are those that would have."""
+    """Raise SettingsError for overrides that matched nothing ``where``; ``known`` are those that would have.
+
+    ``required``: names of models that others require, which no override reaches.
+    """
     keys: dict[str, list[str]] = {"": []}  # by model or sampler
     for name in known:
         scope, _, key = name.rpartition(":")
         keys.setdefault(scope, []).append(key)
     problems = [
-        Problem(str(item), _unmatched(item, keys, where))
+        Problem(str(item), _unmatched(item, keys, where, required))
         for item in overrides
         if not item.key.startswith("run.") and str(item) not in used
     ]
@@ -104,7 +111,12 @@ def unmatched(
         raise SettingsError(problems)
 
 
-def _unmatched(item: Override, keys: Mapping[str, Sequence[str]], where: str) -> str:
+def _unmatched(item: Override, keys: Mapping[str, Sequence[str]], where: str, required: Collection[str]) -> str:
+    if item.scope not in keys and item.scope in required:
+        return (
+            f"matches nothing in {where}: {item.scope} is only required by others, and --set does not reach what is "
+            "required (--epochs and --limit do)"
+        )
     if item.scope not in keys:
         near = did_you_mean(item.scope, keys)
         return f"matches nothing in {where}: no model or sampler is called {item.scope!r}.{near}"

@@ -88,10 +88,12 @@ def configured_as(
     asked = tuple(key for key in needed.recipe if found_at(new, key) != found_at(own, key))
     had, has = model.options.model_dump(mode="json"), options.model_dump(mode="json")
     modified += [*asked, *(f"options.{key}" for key in needed.options if found_at(has, key) != found_at(had, key))]
+    meant = recipe.total_epochs
     if epochs is not None and model.build is not None:
         modified += ["epochs"] if epochs != recipe.total_epochs and "epochs" not in modified else []
         recipe = recipe.with_epochs(epochs)
-    return Configured(model, recipe, has, tuple(dict.fromkeys(modified)), asked, small)
+    other = meant if model.build is not None and recipe.total_epochs != meant else None
+    return Configured(model, recipe, has, tuple(dict.fromkeys(modified)), asked, small, meant_epochs=other)
 
 
 def check_chain(chain: Sequence[Configured], needed: Configured) -> None:

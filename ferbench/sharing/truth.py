@@ -171,6 +171,8 @@ def facts_here(record: Mapping[str, Any], truth: Truth, installed: Installed, co
     taken = ("deterministic", "floor", "estimator", "epochs", "recipe_epochs", "reported", "extra_data")
     sampling = Sampling(installed.sampler(row["sampler"]), row["sampler_options"])
     changed = {"modified": _modified(configured), "sampler_modified": sampling.modified}
+    if record["requires"]:  # what it requires may depend on seeds where the model does not
+        changed["deterministic"] = brought["deterministic"] and ours["deterministic"]
     return brought | {key: ours[key] for key in taken} | changed
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ferbench.store.files import disk_faults, remove_tree
 from ferbench.store.lease import is_live
+from ferbench.store.marks import selection_of
 from ferbench.store.store import CellFolder, Store
 
 Policy = Literal["ranked", "none"]
@@ -66,7 +67,7 @@ def _can_rank(record: dict[str, Any]) -> bool:
         and row["limit"] is None
         and not row.get("small")
         and not record["facts"]["partial"]
-        and row["recipe"].get("selection") != "oracle"
+        and selection_of(record) != "oracle"
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ferbench.store.files import write_json
+from ferbench.store.predictions import write_predictions
 from ferbench.store.store import CellFolder, Store
 from tests.cli.conftest import Command, Finished
 from tests.contract import PLUGIN, Contract
@@ -97,3 +101,44 @@ def test_an_ensemble_is_neither_evaluated_again_nor_used_to_predict(ferbench: Co
     again = ferbench("evaluate", next(iter(made["cells"])), "--out", finished.out)
     assert again.code == 2
     assert "ensemble of stored predictions" in again.err
+
+
+def marked(finished: Finished, model: str, **facts: object) -> None:
+    """Change the facts of a model's cells."""
+    for cell in [cell for cell in Store(finished.out).cells if cell.record["row"]["model"] == model]:
+        record = cell.record
+        write_json(cell.path / "cell.json", record | {"facts": record["facts"] | facts})
+
+
+def test_what_marks_a_member_marks_the_ensemble_whatever_their_order(ferbench: Command, finished: Finished) -> None:
+    shared = finished.cell("tiny").record["facts"]["notes"]
+    marked(finished, "student", kind="imported", oracle_in=["teacher net"], notes=["WARNING: doubtful", *shared])
+    marked(finished, "tiny", modified=["epochs"], epochs=4, recipe_epochs=40)
+    for names in (("tiny", "student"), ("student", "tiny")):
+        done = ferbench("ensemble", *names, "--out", finished.out, "--plugin", PLUGIN, "--json")
+        board = ferbench("leaderboard", "--out", finished.out, "--plugin", PLUGIN, "--format", "json").json
+        (row,) = [row for row in board["rows"] if row["model"] == "ensemble-mean" and done.json["row"] == row["row_id"]]
+        assert (row["kind"], row["selection"], row["rank"]) == ("imported", "oracle", None)
+        assert "student: WARNING: doubtful" in row["notes"]
+        assert "try-out: tiny, 4 epochs instead of 40" in row["notes"]
+
+
+@pytest.mark.parametrize("rule", [("--rule", "class-tree"), ("--weights",), ("--choose", "2")])
+def test_val_decides_nothing_over_a_member_that_was_trained_on_it(
+    ferbench: Command, finished: Finished, rule: tuple[str, ...]
+) -> None:
+    marked(finished, "student", val_in=["teacher net"])
+    ask = ("ensemble", "tiny", "student", "--out", finished.out, "--plugin", PLUGIN)
+    refused = ferbench(*ask, *rule)
+    assert refused.code == 2
+    assert "student: was trained or fitted on val" in refused.err
+    assert ferbench(*ask).code == 0
+
+
+def test_why_a_members_predictions_cannot_be_read_is_told(ferbench: Command, finished: Finished) -> None:
+    cell = finished.cell("student")
+    predictions = cell.predictions()
+    write_predictions(cell.path / "predictions.parquet", replace(predictions, scores=predictions.scores[::-1]))
+    done = ferbench("ensemble", finished.cell("tiny").id, cell.id, "--out", finished.out, "--plugin", PLUGIN)
+    assert done.code == 2
+    assert "predictions.parquet" in done.err

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ferbench.store.files import write_json
 from ferbench.store.store import Store
 from tests.cli.conftest import Command, Finished
-from tests.contract import Contract
+from tests.contract import PLUGIN, Contract
 from tests.contract_plugin import CLASSES, squares
 
 
@@ -56,6 +57,18 @@ def test_the_best_row_s_cell_is_the_default(ferbench: Command, finished: Finishe
     assert set(facts) == {"cell", "csv", "scored", "unreadable"}
     assert facts["cell"] == finished.cell(best).id
     assert (facts["scored"], facts["unreadable"]) == (3, [])
+
+
+def test_an_ensemble_has_no_model_and_is_not_the_default(
+    ferbench: Command, finished: Finished, faces: Path, tmp_path: Path
+) -> None:
+    ferbench("ensemble", "tiny", "student", "--out", finished.out, "--plugin", PLUGIN)
+    for cell in Store(finished.out).cells:  # so that the ensemble is the only row with a rank
+        record = cell.record
+        if not record["facts"].get("ensemble"):
+            write_json(cell.path / "cell.json", record | {"facts": record["facts"] | {"oracle_in": ["another"]}})
+    done = ferbench("predict", faces, "--out", finished.out, "--csv", tmp_path / "x.csv")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_the_default_is_a_row_with_all_its_options_on_all_the_data(

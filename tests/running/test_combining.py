@@ -59,3 +59,11 @@ def test_weights_make_val_most_likely() -> None:
     assert weights.sum() == pytest.approx(1)
     for other in np.random.default_rng(0).dirichlet(np.ones(3), 200):
         assert np.log(np.tensordot(other, ALL, axes=1)[np.arange(6), TRUTH]).mean() <= best + 1e-6
+
+
+def test_where_each_expert_denies_its_own_class_the_mean_decides() -> None:
+    sure = np.array([[[0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0]], [[0.0, 1.0, 0.0]]])
+    scores = joined("class-tree", sure, Joint((0, 1, 2), (), (0, 0, 1)))
+    np.testing.assert_allclose(scores, [[0, 2 / 3, 1 / 3]])
+    tiny = joined("class-tree", sure * 1e-9, Joint((0, 1, 2), (), (0, 1, 0)))
+    np.testing.assert_allclose(tiny.sum(axis=1), 1)

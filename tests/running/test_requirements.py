@@ -13,6 +13,7 @@ from ferbench.evaluating.further import Wanted, evaluate_cell, find_other
 from ferbench.evaluating.scoring import read_weights
 from ferbench.plugins import discover
 from ferbench.running.api import RunResult
+from ferbench.running.inheriting import inherited
 from ferbench.running.records import Configured
 from ferbench.store.cleaning import to_free
 from ferbench.store.store import Store
@@ -100,6 +101,7 @@ def test_a_chain_is_followed_to_its_end(contract: Contract) -> None:
         (["circle-a"], {}, "requires itself: circle-a → circle-b → circle-a"),
         (["link"], {"link:model.options.step": 0, "link:model.options.further": 1}, "requires itself: link"),
         (["link"], {"link:model.options.step": 1, "link:model.options.further": 1}, "chain of more than 20 models"),
+        (["grandheir"], {"heir:recipe.batch_size": 8}, "heir is only required by others, and --set does not reach"),
         (["misnamed"], {}, "misnamed requires as teacher: There is no model 'tinny'. Did you mean 'tiny'"),
         (["misoptioned"], {}, "Did you mean 'width'"),
         (["in-sample"], {}, "in-sample: a gives scores of the samples on which it was trained"),
@@ -165,3 +167,46 @@ def test_stages_that_are_asked_for_are_named_by_what_was_set() -> None:
     recipe = Recipe(stages=(Stage(epochs=2), Stage(epochs=1, sparsity=0.5)))
     configured = Configured(Model("net", recipe=recipe), recipe, {}, ("stages",), ("stages",))
     assert configured.shown == "net (stages=[{'epochs': 2}, {'epochs': 1, 'sparsity': 0.5}])"
+
+
+def test_what_required_cells_have_seen_marks_those_that_need_them(contract: Contract) -> None:
+    result = contract.run(models=["follows-follower", "on-peeking"], seeds=1, epochs=3, plugins=[REQUIRING])
+    rows = {row["model"]: row for row in result.leaderboard.rows if row["kind"] == "measured"}
+    for model in ("peeking", "follower", "follows-follower", "on-peeking"):
+        assert (rows[model]["rank"], rows[model]["selection"]) == (None, "oracle"), model
+        assert rows[model]["extra_data"] == "AffectNet", model
+    assert rows["seen-val"]["rank"] is not None
+    assert "oracle: weights of teacher follower chosen on the test set" in rows["follows-follower"]["notes"]
+    assert "try-out: a peeking, 3 epochs instead of 1" in rows["on-peeking"]["notes"]
+    facts = contract.cell(result, model="follows-follower").record["facts"]
+    assert facts["val_in"] == ["teacher follower"]
+
+
+def test_notes_of_a_finished_model_reach_what_needs_it() -> None:
+    row = {"model": "packaged", "variant": "", "recipe": {}}
+    warning = "WARNING: possibly trained on the test side"
+    shared = "60 subjects on several sides"
+    facts = {"extra_data": "squares", "inference_only": True, "deterministic": True, "notes": [warning, shared]}
+    configured = {"teacher": Configured(Model("packaged"), Recipe(), {}, ())}
+    found = inherited({"teacher": {"row": row, "facts": facts}}, configured, [shared])
+    assert found.notes == (f"teacher packaged: {warning}",)
+
+
+def test_scores_of_val_that_a_required_cell_was_trained_on_are_refused(contract: Contract) -> None:
+    with pytest.raises(FerbenchError, match="fitted on the scores of val that a gives, and seen-val was itself"):
+        contract.run(models=["on-known-val"], seeds=1, plugins=[REQUIRING])
+    asked = contract.run(models=["asks-seen-val"], seeds=1, plugins=[REQUIRING])
+    assert "was trained on val" in contract.cell(asked, model="asks-seen-val").status["cause"]
+
+
+def test_seeds_matter_to_a_deterministic_model_exactly_where_they_matter_to_what_it_requires(
+    contract: Contract,
+) -> None:
+    once = contract.run(models=["on-nearest"], seeds=2, plugins=[REQUIRING])
+    assert [cell.record["seed"] for cell in contract.cells(once) if not cell.record["row"].get("inner")] == [0, 0]
+    (row,) = [row for row in once.leaderboard.rows if row["model"] == "on-nearest"]
+    assert "one seed" not in row["notes"]
+    out = contract.out.with_name("lone")
+    lone = contract.run(out, models=["on-val"], seeds=[7], epochs=1, plugins=[REQUIRING])
+    (row,) = [row for row in lone.leaderboard.rows if row["model"] == "on-val"]
+    assert "one seed: the interval leaves out the chance of training" in row["notes"]
