@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ferbench.running.ensembles import PlannedEnsemble
+    from ferbench.running.ensemble_plan import PlannedEnsemble
 
 
 class HowJoined(StrEnum):
@@ -60,7 +60,8 @@ def ensemble(
     from ferbench.plugins import discover
     from ferbench.reporting.formats import write
     from ferbench.running.api import make_leaderboard
-    from ferbench.running.ensembles import Asked, make_ensemble, plan_ensemble
+    from ferbench.running.ensemble_plan import Asked, plan_ensemble
+    from ferbench.running.ensembles import make_ensemble
 
     installed = discover(files=plugin or ())
     asked = Asked(rule.value, choose, diversity.value if diversity else None, weights, name)
