@@ -18,11 +18,12 @@ from ferbench.reporting.leaderboard import build
 from ferbench.store.store import Store
 from ferbench.tracking.book import Book
 from ferbench.tracking.cells import cell_entry, cell_key, read_cell, result_key, weights_of
+from ferbench.tracking.database import make_database
 from ferbench.tracking.entry import milliseconds
 from ferbench.tracking.faults import explained
 from ferbench.tracking.lock import Lock, store_id
 from ferbench.tracking.results import ENDED, Told, reported_entry, result_entry, run_entry, run_key
-from ferbench.tracking.target import Target, require_mlflow, target_for
+from ferbench.tracking.target import Target, require_mlflow, sqlite_path, target_for
 from ferbench.tracking.views import experiment_tags
 
 STATE_TAG, WEIGHTS_TAG, RUN_TAG = "ferbench.state", "ferbench.weights", "ferbench.run"
@@ -63,6 +64,9 @@ class Replay:
         with explained(self.target):
             from mlflow.tracking import MlflowClient
 
+            path = sqlite_path(self.target.uri)
+            if path is not None:
+                make_database(path)
             self.client = MlflowClient(self.target.uri)
 
     def cell(self, run_id: str, cell_id: str) -> None:

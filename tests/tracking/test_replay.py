@@ -179,3 +179,18 @@ def test_merged_cells_say_where_they_come_from(out: Path, replay: Replaying) -> 
     replay()
     tags = {run.data.tags["ferbench.cell"]: run.data.tags.get("merged from") for run in runs(out, "cell")}
     assert {key for key, pack in tags.items() if pack == "results.tar.gz"} == {folder.id}
+
+
+def test_a_database_is_made_whole_or_not_at_all(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic.runtime.migration import HeadMaintainer
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadMaintainer, "update_to_step", stopped)  # between a table and the note that it is there
+        with pytest.raises(KeyboardInterrupt):
+            Replay(out, discover())
+    assert not list(out.glob("*mlflow*"))
+    Replay(out, discover()).everything()
+    assert len(runs(out, "run")) == 1
