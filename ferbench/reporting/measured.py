@@ -159,7 +159,8 @@ def notes_of(measured: Measured) -> list[str]:
         whole = facts.get("recipe_epochs")
         epochs = "1 epoch" if facts.get("epochs") == 1 else f"{facts.get('epochs')} epochs"
         notes.append(f"try-out: {epochs}" + (f" instead of the recipe's {whole}" if whole else ""))
-    notes += [f"try-out: {what}" for what in facts.get("tried_out", [])]
+    for what in facts.get("tried_out", []):
+        notes.append(f"try-out: {what}")
     changed = [_setting(row, name) for name in facts.get("modified", []) if name != "epochs"]
     if changed:
         notes.append(f"changed: {', '.join(changed)}")
